@@ -69,8 +69,8 @@ def _counts(*shape: int) -> Option:
 
 
 #: Sizes: 4 examples, 5 features, 3 units; images 7 x 6 and 6 x 4 with 3 channels, kernels 3 x 2, 2 filters.
-_X = [normal(*s) for s in ((4, 5), (5, 4), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (4, 3, 5), (5, 1),
-                            (5,), (6, 6), (4, 3))]  # fmt: skip
+_X = [normal(*s) for s in ((4, 5), (5, 4), (4, 3), (2, 7, 6, 3), (2, 3, 7, 6), (2, 3, 6, 4), (2, 6, 4, 3), (4, 3, 5),
+                            (5, 1), (5,), (6, 6), (4,))]  # fmt: skip
 _NUMBER: list[Option] = [just(0.3), just(2), just(1)]
 _SIZE: list[Option] = [just(2), just(1), just(3), just(0), just((1, 1)), just((2, 2))]
 _OPTIONS: dict[str, list[Option]] = {
@@ -119,7 +119,7 @@ TWO_SIZES: dict[str | None, list[Option]] = {
     None: [*_MATRICES, *_VECTORS, just(np.float64(0.3)), whole(3, 4)],
 }  # fmt: skip
 _KINDS = (
-    ("w", r"w|[wu]_?[a-z]{1,2}|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
+    ("w", r"w|[wu]_?[a-z]{1,2}|w_?(qkv|fc|proj|out)|weights?|kernels?|filters?|k|theta|u|v|table|embeddings?|e"),
     ("b", r"b|bias(es)?|b_?[a-rt-z]"),
     ("gamma", r"gamma|beta|scale|shift|gain"),
     ("y", r"y|t|targets?|labels?|y_?true|truth|answers?"),
@@ -267,7 +267,7 @@ def options_of(function: Any, parameter: inspect.Parameter, first: bool, shapes:
         documented = [mask(*shapes[name]) if kind == "mask" else normal(*shapes[name])]
         return [whole(3, *shapes[name]), *documented] if kind in ("ids", "y") else [*documented, *options]
     if not first and (kind in ("b", "gamma", "w", "number", None) or name == "n"):  # what is negative, too
-        options = [options[0], _like_first, *options[1:]]
+        options = [options[0], _like_first, *([_row_of_first] if kind == "b" else ()), *options[1:]]
     if not first and kind == "mask":
         options = [_mask_of_first, *options]
     if not first and kind == "y":
@@ -296,6 +296,8 @@ def made(choice: Sequence[Option]) -> list[Any]:
         shape: tuple[int, ...] = np.shape(values[0]) if values else ()
         if make is _mask_of_first:
             make = mask(*shape[:-1])
+        if make is _row_of_first:
+            make = normal(*shape[-1:])
         if make is _labels_of_first:
             make = whole(shape[-1], *shape[:-1]) if len(shape) > 2 else whole(3, 4)
         if make is _lengths_of_first:
@@ -308,6 +310,11 @@ def made(choice: Sequence[Option]) -> list[Any]:
 
 def _like_first(rng: np.random.Generator) -> Any:
     """An array of the shape of the first argument."""
+    raise NotImplementedError
+
+
+def _row_of_first(rng: np.random.Generator) -> Any:
+    """A vector of the length of the last axis of the first argument."""
     raise NotImplementedError
 
 

@@ -33,6 +33,7 @@ from jaxdoodle.submissions.arguments.by_name import (
     normal,
     options_of,
 )
+from jaxdoodle.submissions.reading.loss_names import LOSS
 from jaxdoodle.submissions.reading.source import (
     DRAWS,
     entries_read,
@@ -43,8 +44,9 @@ from jaxdoodle.submissions.reading.source import (
 )
 from jaxdoodle.submissions.reading.words import PENALTY
 
-#: Combinations tried, and of those that the function takes, how many are compared.
-_TRIALS, _COMPARED = 30_000, 40
+#: Combinations tried, and of those that the function takes, how many are compared; how many that the backward refuses
+#: are as good as one of these.
+_TRIALS, _COMPARED, _REFUSED = 30_000, 40, 10
 #: Those of which the ones with a vector are tried.
 _OF_VECTORS = 3_000
 #: Lengths of vectors: of examples, and of their features.
@@ -111,9 +113,10 @@ def _best(
     forward: Callable, taken: list[inspect.Parameter], backward: Callable[[tuple], Any] | None, names: Sequence[str]
 ) -> tuple | None:
     """Rather with arrays than with numbers where a name tells nothing, in a loss and where a gradient is named after
-    it: the gradient of a number is a sum over what it is beside."""
+    it: the gradient of a number is a sum over what it is beside. A loss is rather one number, and arguments that the
+    backward refuses are not compared."""
     best: tuple[tuple[int, int], tuple] | None = None
-    compared, transposed = 0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
+    compared, transposed = 0.0, {*re.findall(r"\b(\w+)\.T\b", source_text(forward))}
     named, open_ = dict.fromkeys(names, 0), {p.name for p in taken if kind_of(p.name) is None}
     learned = {n for n in open_ if gradient_of(n, named) is not None}
     special = chain(cells.candidates(forward, taken), islice(unrolled.candidates(forward, taken), _TRIALS))
@@ -126,10 +129,12 @@ def _best(
         flat = sum(np.ndim(a) < 2 for a, p in zip(args, taken, strict=True) if p.name in transposed)
         arrays = open_ if np.ndim(y[0]) == 0 else learned
         flat += sum(isinstance(a, float | np.float64) for a, p in zip(args, taken, strict=True) if p.name in arrays)
-        merit = (_shapes_off(args, backward, [p.name for p in taken]), _unused(forward, args, y) + flat)
+        flat += LOSS.search(getattr(forward, "__name__", "")) is not None and sum(map(np.size, y)) != 1
+        off = _shapes_off(args, backward, [p.name for p in taken])
+        merit = (off, flat + (_unused(forward, args, y) if best is None or off <= best[0][0] else 0))
         if best is None or merit < best[0]:
             best = merit, args
-        compared += 1
+        compared += 1 if off <= len(args) else 1 / _REFUSED
         if best[0] == (0, 0) or compared >= _COMPARED:
             break
     return None if best is None else best[1]

@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from functools import partial, wraps
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,7 @@ from jaxdoodle.submissions.functions.rules import check_context
 from jaxdoodle.submissions.objects.carried import layer_of_arrays
 from jaxdoodle.submissions.objects.instances import objects_of, own_classes
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes, forward_of
+from jaxdoodle.submissions.reading.clipping import without_limits
 from jaxdoodle.submissions.reading.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.reading.source import attributes_in, source_tree
 
@@ -93,10 +94,22 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
     return None if names is None else partial(_check_methods, finder, cls, *names)
 
 
+def _without_limits(finder: Finder, cls: type, check: Callable[..., Report], **options: Any) -> Report:
+    """With gradients as they are before they are cut off, where that is right, or nothing is right as it is."""
+    plain, limits = without_limits(cls)
+    if limits:
+        told = f"gradients that are cut off at {', '.join(sorted(limits))} are checked as they are before"
+        quick = {**options, "explain": False}
+        if check(finder, plain, **quick).passed or not check(finder, cls, **quick).passed:
+            report = check(finder, plain, **options)
+            return replace(report, notes=(*report.notes, told))
+    return check(finder, cls, **options)
+
+
 def _or_held(finder: Finder, cls: type, check: Callable[..., Report], **options: Any) -> Report:
     """As a layer or a network, or by a loss of the same arguments as its gradients."""
     try:
-        return check(finder, cls, **options)
+        return _without_limits(finder, cls, check, **options)
     except CheckError as error:
         name = gradient_method(cls) or ""
         of = loss_alike(cls, name) if name and not isinstance(error, Forward) else None

@@ -43,7 +43,7 @@ from jaxdoodle.submissions.objects.modes import in_other_modes, titled
 from jaxdoodle.submissions.objects.variables import taking_arrays
 from jaxdoodle.submissions.reading.loss_names import LOSS
 from jaxdoodle.submissions.reading.raised import backward_runs, raise_if_backward_ends, raised_by, raising
-from jaxdoodle.submissions.reading.source import conventions_of
+from jaxdoodle.submissions.reading.source import conventions_of, ends_at_one_entry
 
 #: Combinations of shapes tried for inputs that have the sizes of the parameters, and for how many objects.
 _SHAPES, _RESIZED = 300, 20
@@ -184,9 +184,11 @@ def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, A
     if report.passed:
         return with_penalty(report, layer)
     dy = _one_entry(finder.called_with(back), np.shape(layer.y))
+    if dy is None and ends_at_one_entry(back) and np.size(layer.y) > 1:
+        (dy := np.zeros(np.shape(layer.y), bool)).flat[1] = True
     if dy is not None:
         chosen = LayerObject(layer.thing, layer.inputs, only=dy)
-        notes = ["checked for what the file gives it: an incoming gradient of one entry"]
+        notes = ["checked for what it is written for: an incoming gradient of one entry"]
     report = _report_of_layer(chosen, cls, conventions, options)
     report = without_constants(finder, cls.__name__, report, back, [*layer.weights])
     return replace(report, notes=(*report.notes, *notes))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from types import FunctionType
 from typing import Any
 
@@ -172,7 +173,10 @@ def _check_derivative_of(
     if np.ndim(value) and not given and same and LOSS.search(function.__name__) and not finder.recorded(function):
         args = next((t for t in guessing.of_tables(function) if _has_shape(back, t)), args)
         value = function(*args)
-    takes, own = required(function), [p.name for p in parameters(function)][: len(args)]
+    defaults = takewhile(lambda p: p.name in required(gradient), parameters(function)[len(args) :])
+    args = (*args, *(p.default for p in defaults))  # the gradient has none
+    own = [p.name for p in parameters(function)][: len(args)]
+    takes = [*required(function), *own[len(required(function)) :]]
     if len(more := required(gradient)[len(takes) :]) == 1 and re.match("d|g|up|err", more[0]):
         return check_pair(finder, name, function, gradient, args, (), **options)
     order = [takes.index(n) if n in takes else k for k, n in enumerate(required(gradient))]

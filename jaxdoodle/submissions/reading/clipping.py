@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import types
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from jaxdoodle.submissions.reading.source import source_tree
 
 #: What a gradient is called where it is cut off.
-_GRADIENT_NAME = re.compile(r"d(?!ata)\w+|\w*grad\w*|g|delta\w*", re.I)
+_GRADIENT_NAME = re.compile(r"d(?!ata)\w*|\w*grad\w*|g|delta\w*", re.I)
 
 
 def limits_of(function: Any) -> tuple[str, ...]:
@@ -21,6 +22,14 @@ def limits_of(function: Any) -> tuple[str, ...]:
         return ()
     clips.visit(tree)
     return tuple(sorted(clips.limits))
+
+
+def without_limits(cls: type) -> tuple[type, set[str]]:
+    """A class whose methods cut no gradients off, and what they cut them off at."""
+    methods = {n: f for n, f in inspect.getmembers(cls, inspect.isfunction) if n[:2] != "__"}
+    found = {n: limits for n, f in methods.items() if (limits := limits_of(f))}
+    own = {n: versions_of(methods[n], limits, [()])[0] for n, limits in found.items()}
+    return type(cls.__name__, (cls,), {**own, "__module__": cls.__module__}), set().union(*found.values())
 
 
 def versions_of(

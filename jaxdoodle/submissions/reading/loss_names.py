@@ -66,4 +66,4 @@ def _words(name: str) -> str:
 
 
 def without_loss(name: str) -> str:
-    return LOSS.sub("", name).strip("_").lower()
+    return re.sub("_+", "_", LOSS.sub("", name)).strip("_").lower()

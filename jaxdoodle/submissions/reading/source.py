@@ -184,6 +184,17 @@ def _docstring(file: str) -> str:
     return ""
 
 
+def ends_at_one_entry(backward: Any) -> bool:
+    """Does a loop of it pass over what is zero, and return at the first that is not?"""
+    loops = (n for n in ast.walk(source_tree(backward) or ast.Module([], [])) if isinstance(n, ast.For))
+    inside = [list(ast.walk(loop)) for loop in loops]
+    tests = [[ast.unparse(n.test) for n in nodes if isinstance(n, ast.If)] for nodes in inside]
+    return any(
+        any(isinstance(n, ast.Return) for n in nodes) and any(re.search(r"[!=]= 0\b", test) for test in own)
+        for nodes, own in zip(inside, tests, strict=True)
+    )
+
+
 #: How a sentence may tell that NAME gets no gradient, that others alone get one, and that this is not said, or not so
 #: always.
 _CONSTANT = (

@@ -354,3 +354,17 @@ def test_a_mask_may_be_one_over_the_units_of_a_layer(checked, slope, expected):
             return dz @ w.T, x.T @ dz, dz.sum(axis=0)
     """)
     assert found == {"dense": expected}
+
+
+def test_arguments_that_the_backward_refuses_are_passed_over_for_those_of_more_axes():
+    def backward(args):
+        x, g, b = args
+        return x * g, np.einsum("btc,btc->c", x, x), np.einsum("btc->c", x)
+
+    args = guess(lambda x, g, b: x * g + b, backward)
+    assert [a.shape for a in args] == [(4, 3, 5), (5,), (5,)]
+
+
+def test_labels_choose_among_the_classes_of_a_table():
+    logp, t = guess(lambda logp, t: -logp[np.arange(len(t)), t].mean())
+    assert logp.shape == (4, 3) and t.shape == (4,)

@@ -258,6 +258,9 @@ if __name__ == "__main__":
 def test_layers_that_step_by_themselves_or_take_one_entry_of_a_gradient(checked):
     assert checked(FILTERS) == {"Conv": "right", "Head": "right"}
     assert checked(FILTERS.partition("class Head")[0].replace("step += ", "step = ")) == {"Conv": "filters"}
+    uncalled = FILTERS.partition("if __name__")[0]
+    assert checked(uncalled)["Head"] == "right"
+    assert checked(uncalled.replace("return self.weight[:, i] * g", "return self.weight[:, i]"))["Head"] == "x"
 
 
 def test_a_generator_of_the_file_draws_the_same_at_every_call(checked):

@@ -408,3 +408,23 @@ def test_a_jacobian_in_coefficients_that_are_read_one_by_one_needs_no_data(check
             e = np.exp(p[1] * x)
             return np.column_stack([e, {entry} * e])
     """) == {jacobian: expected}
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("lambda_", "right"), ("2 * lambda_", "w")])
+def test_a_number_that_the_loss_alone_has_a_default_for_reaches_both(checked, scale, expected):
+    text = """
+        def compute_cost_logistic(X, y, w, b, lambda_=1):
+            cost = 0.0
+            for i in range(len(X)):
+                f = 1 / (1 + np.exp(-(np.dot(X[i], w) + b)))
+                cost += -y[i] * np.log(f) - (1 - y[i]) * np.log(1 - f)
+            return cost / len(X) + lambda_ / 2 * np.sum(w ** 2)
+
+        def compute_gradient_logistic(X, y, w, b, lambda_):
+            dw, db = np.zeros(len(w)), 0.0
+            for i in range(len(X)):
+                error = 1 / (1 + np.exp(-(np.dot(X[i], w) + b))) - y[i]
+                dw, db = dw + error * X[i], db + error
+            return db / len(X), dw / len(X) + scale * w
+    """
+    assert checked(text.replace("scale", scale)) == {"compute_gradient_logistic": expected}

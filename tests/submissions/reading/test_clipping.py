@@ -135,3 +135,26 @@ def test_a_mistake_is_mended_in_what_is_checked_and_what_cuts_off_stays_in_the_l
     (message,) = check_file(tmp_path / "program.py")
     (finding,) = message["check"]["findings"]
     assert (finding["name"], finding["mended"]) == ("extra factor", "grad = np.clip(grad, -0.1, 0.1)")
+
+
+BOUNDED_LAYER = """
+class Recurrent:
+    def __init__(self, n):
+        self.w = np.random.randn(n, n)
+        self.b = np.zeros(n)
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x @ self.w + self.b)
+    def backward(self, dy, learn_rate=0.1):
+        dz = dy * (1 - np.tanh(self.x @ self.w + self.b) ** 2)
+        dw, db = self.x.T @ dz, dz.sum(axis=0)
+        for d in [dw, db]:
+            np.clip(d, -0.1, 0.1, out=d)
+        self.w -= learn_rate * dw
+        self.b -= learn_rate * db
+"""
+
+
+@pytest.mark.parametrize(("change", "expected"), [("self.x.T @", "right"), ("-self.x.T @", "w")])
+def test_the_gradients_of_a_layer_are_checked_as_they_are_before_they_are_cut_off(checked, change, expected):
+    assert checked(BOUNDED_LAYER.replace("self.x.T @", change)) == {"Recurrent": expected}
