@@ -260,8 +260,11 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
             raise ended[0]
         yield from () if given is None else (given,)
         return
-    rng, sizes = np.random.default_rng(0), dict.fromkeys(k for w in arrays_of(thing).values() for k in np.shape(w))
-    shapes = [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
+    rng, weights = np.random.default_rng(0), arrays_of(thing).values()
+    sizes = dict.fromkeys(k for w in weights for k in np.shape(w))
+    sides = ((8, 4), (4, 2))[:: 1 if len(taken) == 1 else -1] if any(np.ndim(w) == 4 for w in weights) else ()
+    of_images = [(2, k, *side) for side in sides for k in sizes]  # of which one may be half as large
+    shapes = of_images + [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
     arrays = [rng.normal(size=shape) for shape in shapes]
     more = [rng.integers(0, 2, 4), rng.normal(size=4), *arrays]  # a choice and a weight for each example, too
     yield from islice(product(arrays, *[more] * (len(taken) - 1)), _SHAPES)

@@ -473,3 +473,25 @@ def test_a_loss_whose_backward_takes_nothing_is_right_without_an_incoming_gradie
                 self.dense.backward(self.r{mean})
     """)
     assert found == {"Dense": "right", "Autoencoder": expected}
+
+
+UP = """
+class Up:
+    def __init__(self, channels, skip_channels):
+        self.k = np.random.default_rng(0).normal(size=(channels, skip_channels, 1, 1))
+
+    def forward(self, low, skip):
+        self.skip = skip
+        return low.repeat(2, axis=2).repeat(2, axis=3) + np.einsum("nshw,cs->nchw", skip, self.k[:, :, 0, 0])
+
+    def backward(self, dy):
+        n, c, h, w = dy.shape
+        self.dk = np.einsum("nchw,nshw->cs", dy, self.skip)[:, :, None, None]
+        dskip = np.einsum("nchw,cs->nshw", dy, self.k[:, :, 0, 0])
+        return dy.reshape(n, c, h // 2, 2, w // 2, 2).{}(axis=(3, 5)), dskip
+"""
+
+
+@pytest.mark.parametrize(("total", "expected"), [("sum", "right"), ("mean", "low")])
+def test_of_two_images_one_may_be_half_as_large(checked, total, expected):
+    assert checked(UP.format(total)) == {"Up": expected}
