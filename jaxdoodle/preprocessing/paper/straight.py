@@ -19,6 +19,8 @@ LONG = 8.0
 COVERED, BESIDE, OFF, INKED = 0.6, 0.03, 0.1, 0.2
 #: The strokes of what is smaller than this fraction of the page are not measured.
 LEAST = 0.12
+#: A line of so few cells is one cell wider or narrower by where it lies.
+COARSE = 3.0
 #: The pen is another where strokes are so many times as wide, or as narrow.
 OTHER_PEN = 1.5
 #: Of the straight lines of another pen one is so many times as long as the drawing.
@@ -43,9 +45,11 @@ def printed(parts: Parts) -> NDArray[np.bool_]:
 
 
 def _width(parts: Parts, one: int) -> float:
-    """The stroke width of a region, in cells."""
+    """The stroke width of a region, in cells; of a fine one by how much of its cells is ink."""
     top, left, bottom, right = parts.boxes[one]
-    return width_by_outline((parts.number[top:bottom, left:right] == one).astype(np.float32))
+    inked = parts.number[top:bottom, left:right] == one
+    width = width_by_outline(inked.astype(np.float32))
+    return width if width > COARSE else width * float(parts.areas[one] / np.count_nonzero(inked))
 
 
 def _elongation(parts: Parts) -> NDArray[np.float64]:

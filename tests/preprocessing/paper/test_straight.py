@@ -31,6 +31,15 @@ def test_straight_lines_of_another_pen_are_not_drawn(lines):
     assert any(np.array_equal(ink > 0, RING) for _, ink in steps)
 
 
+@pytest.mark.parametrize("place", [40.0, 40.5])
+def test_a_fine_line_is_as_fine_wherever_it_lies_between_the_pixels(place):
+    ring = np.clip(1.6 - abs(np.hypot(X - 170, Y - 90) - 15), 0, 1)
+    for reach, is_other in ((1.0, True), (1.6, False)):
+        line = np.clip(reach - abs(Y - place), 0, 1) * (abs(X - 120) < 90)
+        ink = np.maximum(ring, line).astype(np.float32)
+        assert np.array_equal(printed(regions_of(ink)), [False, is_other, False])
+
+
 def test_straight_lines_of_the_same_pen_are_drawn_whatever_their_length():
     for low, high in ((10, 150), (40, 150), (75, 150)):  # a 1 beside a 0, the stem of a lollipop
         stem = (abs(X - 170 - 60 * (low < 50)) < 3) & (Y > low) & (Y < high)
