@@ -25,8 +25,9 @@ COARSE = 3.0
 OTHER_PEN = 1.5
 #: Of the straight lines of another pen one is so many times as long as the drawing.
 LONGER = 1.6
-#: So many regions as high as one another, in a row with gaps up to this fraction of their height, are a bar code.
-BARS, GAP = 6, 0.12
+#: So many regions as high as one another, in a row with gaps up to this fraction of their height, are a bar code; each
+#: fills this part of its box, as bars do whose gaps are finer than a cell.
+BARS, GAP, FILLED = 3, 0.15, 0.9
 
 
 def printed(parts: Parts) -> NDArray[np.bool_]:
@@ -36,20 +37,21 @@ def printed(parts: Parts) -> NDArray[np.bool_]:
     drawn = 1 + np.flatnonzero(~straight[1:] & (parts.sides[1:] >= LEAST * max(parts.number.shape)))
     longer = straight & (parts.sides >= LONGER * parts.sides[drawn].max(initial=0))
     if len(drawn) and longer.any():
-        pen = np.median([_width(parts, int(one)) for one in drawn])
-        widths = np.array([_width(parts, one) if straight[one] else pen for one in range(len(parts.areas))])
-        other = np.maximum(widths / pen, pen / widths) >= OTHER_PEN
+        pen = np.median([_widths(parts, int(one)) for one in drawn], axis=0)
+        widths = np.array([_widths(parts, one) if straight[one] else pen for one in range(len(parts.areas))])
+        other, by_ink = (np.maximum(widths / pen, pen / widths) >= OTHER_PEN).T
+        other |= by_ink & (widths[:, 0] <= COARSE)
         if (other & longer).any():
             found |= other
     return found
 
 
-def _width(parts: Parts, one: int) -> float:
-    """The stroke width of a region, in cells; of a fine one by how much of its cells is ink."""
+def _widths(parts: Parts, one: int) -> tuple[float, float]:
+    """The stroke width of a region, in cells, and by how much of them is ink."""
     top, left, bottom, right = parts.boxes[one]
     inked = parts.number[top:bottom, left:right] == one
     width = width_by_outline(inked.astype(np.float32))
-    return width if width > COARSE else width * float(parts.areas[one] / np.count_nonzero(inked))
+    return width, width * float(parts.areas[one] / np.count_nonzero(inked))
 
 
 def _elongation(parts: Parts) -> NDArray[np.float64]:
@@ -91,7 +93,9 @@ def _of_lines(parts: Parts, one: int) -> bool:
 def _code(parts: Parts) -> NDArray[np.bool_]:
     """Of each region, whether it is in a row of many that begin and end as high as one another."""
     found = np.zeros(len(parts.areas), bool)
-    row = np.flatnonzero(parts.boxes[1:, 2] - parts.boxes[1:, 0] >= LONG) + 1
+    sizes = parts.boxes[:, 2:] - parts.boxes[:, :2]
+    full = np.bincount(parts.number.ravel(), minlength=len(parts.areas)) >= FILLED * sizes.prod(axis=1)
+    row = np.flatnonzero(full[1:] & (sizes[1:, 0] >= LONG)) + 1
     row = row[np.argsort(parts.boxes[row, 1])]
     top, _, bottom, _ = parts.boxes[row].T
     alike = (np.abs(top[:, None] - top) <= 1) & (np.abs(bottom[:, None] - bottom) <= 1)
