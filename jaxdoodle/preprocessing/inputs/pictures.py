@@ -110,7 +110,8 @@ def open_picture(source: Any) -> Any:
                 raise InputError(
                     f"the picture has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read."
                 )
-            refuse_several(image)
+            if (count := _pictures_in(image)) > 1:
+                raise InputError(f"holds {count} pictures, as pages or frames; expected one, in a file of its own.")
             return image.copy()
     except InputError:
         raise
@@ -140,19 +141,19 @@ def _formats(source: Any, image_module: Any) -> list[str]:
     return [name for name in known if name not in OPTIONAL_FORMATS or name in image_module.OPEN]
 
 
-def refuse_several(image: Any) -> None:
-    """Raise ``InputError`` at a file of several pictures: pages of a scan, frames of an animation; no thumbnails."""
+def _pictures_in(image: Any) -> int:
+    """How many pictures a file shows: the pages of a scan, the frames of an animation; a thumbnail is none."""
     count = int(getattr(image, "n_frames", 1))
-    if count < 2 or image.format == "MPO":  # photographs, beside which is one for the other eye or a map of lights
-        return
-    if image.format == "TIFF":
-        frames, place, count = count, image.tell(), 0
-        for frame in range(frames):
-            image.seek(frame)
-            count += not image.tag_v2.get(SUBFILE, 0) & REDUCED
-        image.seek(place)
-    if count > 1:
-        raise InputError(f"holds {count} pictures, as pages or frames; expected one, in a file (or a copy) of its own.")
+    if image.format == "MPO":  # photographs, beside which is one for the other eye or a map of lights
+        return 1
+    if image.format != "TIFF":
+        return count
+    shown = 0
+    for frame in range(count):
+        image.seek(frame)
+        shown += not image.tag_v2.get(SUBFILE, 0) & REDUCED
+    image.seek(0)
+    return shown
 
 
 def array_of(image: Any) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from jaxdoodle.core.errors import InputError
 from jaxdoodle.core.types import NDArray
 from jaxdoodle.preprocessing import inputs
 from jaxdoodle.preprocessing.config import Preprocessing
-from jaxdoodle.preprocessing.inputs.pictures import open_picture, refuse_several
+from jaxdoodle.preprocessing.inputs.pictures import open_picture
 
 #: Sides of nested lists of numbers, from which on they are a picture; strokes of so many lists do not exist.
 LEAST_SIDE = 5
@@ -43,10 +43,7 @@ def content_of(value: Any, preprocessing: Preprocessing) -> Any:
     """
     if isinstance(value, str):
         return _from_text(value)
-    if isinstance(value, os.PathLike):
-        return value
-    if hasattr(value, "getbands"):
-        refuse_several(value)
+    if isinstance(value, os.PathLike) or hasattr(value, "getbands"):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return _from_bytes(bytes(value))
