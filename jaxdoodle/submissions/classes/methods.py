@@ -171,8 +171,9 @@ def _fitting(finder: Finder, objects: Iterable[tuple[Any, tuple]], of: str, name
                 continue
             several = given if isinstance(given, tuple | list) and len(given) == len(args) > 1 else [given]
             shapes = [np.shape(a) for a in args if is_floating(a) or isinstance(a, float)]
-            shapes = [(*np.shape(y), *shape) for shape in shapes]  # of a vector, its Jacobian
-            if np.all(np.isfinite(y)) and [np.shape(g) for _, g in leaves(tuple(several))] == shapes != []:
+            jacobians = [(*np.shape(y), *shape) for shape in shapes]
+            found = [np.shape(g) for _, g in leaves(tuple(several))]
+            if shapes and np.all(np.isfinite(y)) and found in (shapes, jacobians):
                 yield value, gradient, args, data
                 break
 
