@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,7 +27,7 @@ from jaxdoodle.submissions.arguments.constants import without_constants
 from jaxdoodle.submissions.arguments.finder import Finder, Forward
 from jaxdoodle.submissions.functions.derivatives import nearness
 from jaxdoodle.submissions.functions.penalties import with_penalty, without_penalty
-from jaxdoodle.submissions.objects.instances import objects_of, own_classes, read_by_forward
+from jaxdoodle.submissions.objects.instances import LARGEST, objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.objects.layer_object import (
     BACKWARD,
     FORWARD,
@@ -264,7 +265,9 @@ def _inputs(thing: Any, resized: bool) -> Iterator[tuple]:
     sizes = dict.fromkeys(k for w in weights for k in np.shape(w))
     sides = ((8, 4), (4, 2))[:: 1 if len(taken) == 1 else -1] if any(np.ndim(w) == 4 for w in weights) else ()
     of_images = [(2, k, *side) for side in sides for k in sizes]  # of which one may be half as large
-    shapes = of_images + [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
+    told = [v for v in attributes(thing).values() if isinstance(v, tuple) and v and all(type(k) is int for k in v)]
+    shapes = [shape for shape in told if 0 < math.prod(shape) <= LARGEST]  # one input, as its constructor tells
+    shapes += of_images + [shape for k in sizes for shape in ((4, k), (2, 3, k), (k, 4), (2, k, 7, 6))]
     arrays = [rng.normal(size=shape) for shape in shapes]
     more = [rng.integers(0, 2, 4), rng.normal(size=4), *arrays]  # a choice and a weight for each example, too
     yield from islice(product(arrays, *[more] * (len(taken) - 1)), _SHAPES)

@@ -85,13 +85,19 @@ class Network:
             if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
         }  # fmt: skip
         self.returned = {n: returned_names(names[n]) for n in (self.gradient_name, *self.losses) if n}
-        told = dict.fromkeys(self.returned.get(self.gradient_name or "", ()), 0)
+        nodes = ast.walk(source_tree(names.get(self.gradient_name or "")) or ast.Module([], []))
+        keys = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))  # of a table
+        told = dict.fromkeys((*self.returned.get(self.gradient_name or "", ()), *keys), 0)
         self.held |= {n: np.float64(v) for n, v in attributes(thing).items()
                       if type(v) is float and gradient_of(n, told) is not None}  # fmt: skip
         found = self.gradients(self.held, x, y)
         self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:  # of the layers in it
             self.held = {n: w for n, w in arrays_of(thing).items() if "/" in n and not self._is_buffer(n)}
+            own = self.placed(self.held, x, y)
+            before = {n: get_at(own, n) for n in self.held}
+            self.output(own, x, y)  # which replaces what layers keep for their gradients
+            self.held = {n: w for n, w in self.held.items() if get_at(own, n) is before[n]}
             found = self.gradients(self.held, x, y)
             self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:
@@ -193,7 +199,7 @@ class Network:
         returned = self._call(thing, name, x, y, output)
         if self.gradient_name is None and isinstance(returned, tuple):
             returned = returned[1]  # loss(X, y) -> (loss, grads)
-        of_inputs = alone and any("/" in n for n in held) and np.shape(returned) == np.shape(x)
+        of_inputs = any("/" in n for n in held) and np.shape(returned) == np.shape(x)
         returned = None if of_inputs else returned
         found = _by_name(returned, held, self.returned[name])
         after = attributes(thing)

@@ -36,7 +36,7 @@ from jaxdoodle.submissions.classes.network_object import (
 )
 from jaxdoodle.submissions.functions.models import labels_like
 from jaxdoodle.submissions.functions.penalties import may_be_penalty
-from jaxdoodle.submissions.objects.instances import IMAGES, objects_of
+from jaxdoodle.submissions.objects.instances import IMAGES, LARGEST, objects_of
 from jaxdoodle.submissions.objects.layer_object import arrays_of, attributes, looks_learned, output_of, set_at
 from jaxdoodle.submissions.objects.modes import in_other_modes, titled
 from jaxdoodle.submissions.reading.loss_names import LOSS
@@ -192,8 +192,9 @@ def _data(finder: Finder, cls: type, thing: Any) -> Iterator[tuple[Any, Any, dic
             yield inputs[0], others[0], {}
     rng = np.random.default_rng(0)
     predict = next((n for n in PREDICT if n in methods), None)
-    for shape in _input_shapes(cls, thing):
-        x = rng.normal(size=shape)
+    rows = min((len(w) for w in _arrays(thing) if np.ndim(w) == 2), default=0)  # of the tables that words choose from
+    texts = (rng.integers(0, rows, shape) for shape in ((4, 3), (4,)) if rows)
+    for x in chain((rng.normal(size=shape) for shape in _input_shapes(cls, thing)), texts):
         try:
             with fixed_randomness(), np.errstate(all="ignore"):
                 y = None if predict is None else getattr(copy.deepcopy(thing), predict)(x)
@@ -214,10 +215,6 @@ def _is_text(value: Any) -> bool:
     return is_integer(value) and np.ndim(value) > 0
 
 
-#: Entries of an image of guessed shape, at most.
-_LARGEST_IMAGE = 3000
-
-
 def _arrays(thing: Any) -> list[Any]:
     return [w for _, w in leaves(dict(attributes(thing))) if is_floating(w)] or [*arrays_of(thing).values()]
 
@@ -235,7 +232,7 @@ def _input_shapes(cls: type, thing: Any) -> Iterator[tuple[int, ...]]:
     channels = dict.fromkeys([1, 3, *(np.shape(w)[a] for w in _arrays(thing) if np.ndim(w) == 4 for a in (1, 2))])
     sides = dict.fromkeys(k for v in told for _, k in leaves(v) if type(k) is int and k > 3)
     images = [shape for k in sides for c in channels for shape in ((c, k, k), (k, k, c))]
-    yield from ((2, *shape) for shape in (*whole, *images) if 0 < math.prod(shape) <= _LARGEST_IMAGE)
+    yield from ((2, *shape) for shape in (*whole, *images) if 0 < math.prod(shape) <= LARGEST)
 
 
 def _fitting(finder: Finder, network: Network) -> bool | None:

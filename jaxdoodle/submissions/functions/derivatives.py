@@ -37,7 +37,7 @@ from jaxdoodle.submissions.reading.loss_names import (
     without_gradient,
     without_loss,
 )
-from jaxdoodle.submissions.reading.source import conventions_of, source_text, source_tree
+from jaxdoodle.submissions.reading.source import conventions_of, source_text, source_tree, words_compared
 
 #: What says that a Hessian is not the whole of one.
 _APPROXIMATES = re.compile(
@@ -210,6 +210,17 @@ def _check_derivative_of(
         args = (*(getattr(args[i], word) for i, word in held), *args)
         return check_gradient(function, by_hand, args, argnums=0, title=name, **options)
     both = {p.name for p in parameters(gradient)}
+    mode = next((n for n, a in zip(own, args, strict=False) if isinstance(a, str) and n in both), None)
+    if np.size(value) > 1 and mode is not None:  # each text that it is compared with: a function of its own
+        k, words = own.index(mode), words_compared(function, mode)
+        others, told = (*args[:k], *args[k + 1 :]), list[Report]()
+        for word in dict.fromkeys((args[k], *words)):
+            value_of, slope_of = (with_numbers_given(f, {mode: word}) for f in (function, gradient))
+            if guessing.usable(value_of, others):
+                report = _check_derivative_of(finder, name, value_of, slope_of, others, **options)
+                told.append(replace(report, title=f"{name} with {mode}={word}"))
+        if told:
+            return next((r for r in told if not r.passed), replace(told[0], title=name))
     off = {p.name: p.default for p in parameters(function)[len(args) :] if p.name in both and guessing.is_off(p)}
     if np.size(value) > 1 and off:  # numbers for both: as they are, and where each of them counts
         reports = list[Report]()
@@ -351,7 +362,8 @@ def _of_entries(function: Callable) -> Callable:
 
 def _is_elementwise(function: Callable, args: tuple) -> bool:
     before = np.asarray(function(*args), float)
-    moved = np.array(args[0], float)
+    k = next((k for k, a in enumerate(args) if is_floating(a)), 0)
+    moved = np.array(args[k], float)
     moved.flat[0] += 0.1
-    after = np.asarray(function(moved, *args[1:]), float)
+    after = np.asarray(function(*args[:k], moved, *args[k + 1 :]), float)
     return before.shape == after.shape == moved.shape and np.array_equal(before.flat[1:], after.flat[1:])

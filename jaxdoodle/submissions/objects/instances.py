@@ -208,6 +208,8 @@ def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
             continue
 
 
+#: Entries of an image of guessed shape, at most.
+LARGEST = 3000
 #: Shapes of an image: channels first, or last.
 IMAGES = ((3, 7, 6), (7, 6, 3), (1, 9, 9))
 _SIZES: dict[str | None, list[Any]] = {

@@ -275,7 +275,7 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
 
 
 def _is_layer(thing: Any) -> bool:
-    return any(hasattr(thing, method) for method in BACKWARD)
+    return type(thing) is dict or any(hasattr(thing, method) for method in BACKWARD)
 
 
 def get_at(thing: Any, name: str) -> Any:
@@ -284,7 +284,7 @@ def get_at(thing: Any, name: str) -> Any:
     if rest:
         return get_at(get_at(thing, part), rest)
     holder, _, key = name.partition(".")
-    value = getattr(thing, holder)
+    value = thing[holder] if isinstance(thing, dict) else getattr(thing, holder)
     if key and (hasattr(value, "_fields") or not isinstance(value, list | tuple | dict)):
         return getattr(value, key)
     return value[key if isinstance(value, dict) else int(key)] if key else value
@@ -298,6 +298,8 @@ def set_at(thing: Any, name: str, value: Any) -> None:
     part, _, rest = name.partition("/")
     if rest:
         return set_at(get_at(thing, part), rest, value)
+    if isinstance(thing, dict):  # of a layer
+        return thing.update({name: value})
     old = get_at(thing, name)
     if isinstance(old, float):  # two numbers may be one object by chance
         holder, _, key = name.partition(".")
@@ -354,6 +356,8 @@ def backward_of(thing: Any) -> Callable:
 
 
 def attributes(thing: Any) -> dict[str, Any]:
-    """What an object holds, in a dictionary or in slots."""
+    """What an object holds, in a dictionary or in slots; what a layer does that is a dictionary."""
+    if isinstance(thing, dict):
+        return {k: v for k, v in thing.items() if isinstance(k, str) and not re.search("[./]", k)}
     slots = [n for cls in type(thing).__mro__ for n in getattr(cls, "__slots__", ()) if hasattr(thing, n)]
     return getattr(thing, "__dict__", {}) | {n: getattr(thing, n) for n in slots}

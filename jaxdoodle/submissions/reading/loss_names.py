@@ -15,11 +15,14 @@ LOSS = re.compile(
     re.I,
 )
 GRADIENT = re.compile(
-    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der|jac|jacobian)(_|$)|(grads?|gradients?|prime)$|^d(?=[A-Z])"
+    r"(^|_)(d|derivatives?|deriv|grads?|gradients?|prime|der|jac|jacobian)(_|$)|(grads?|gradients?|prime)$"
+    r"|^(d|grad|gradient)(?=[A-Z])"
 )
 
 #: Names of functions that give a Hessian; that give a Jacobian; what a Jacobian alone is of.
 HESSIAN, JACOBIAN = (re.compile(rf"(^|_){word}(_|$)") for word in ("hess(ian)?", "jac(obian)?"))
+#: What a gradient is called by that does not tell of what it is.
+_TELLS_NOTHING = re.compile(r"|compute|calculate|calc|get|the|function|func|fn|manual|hand|my|analytic(al)?")
 _RESIDUALS = re.compile(r"resid(ual)?s?|res|r|f|fun|func|model|predict|h")
 
 
@@ -51,7 +54,7 @@ def of_the_gradient(name: str, gradient: Callable, free: dict[str, Any]) -> Iter
         elif JACOBIAN.search(name) and not stem and required(f) == takes and _RESIDUALS.fullmatch(n):
             yield f
     for n, f in others.items():
-        of_any = stem in ("", "compute", "calculate", "calc", "get", "the") or f"_{stem}_" in f"_{_words(n)}_"
+        of_any = _TELLS_NOTHING.fullmatch(stem) or f"_{stem}_" in f"_{_words(n)}_"
         if of_any and LOSS.search(n) and set(required(f)) == set(takes) and len(takes) > 1:
             yield f
 

@@ -49,16 +49,13 @@ def _text_of(code: Any, file: str) -> str:  # functions of two files may have eq
 
 
 def words_compared(function: Any, name: str) -> list[str]:
-    """The texts that a parameter, or an attribute, is compared with: ``if activation == "relu"``."""
-    tree = source_tree(function)
-    return [
-        c.value
-        for node in ast.walk(tree or ast.Module([], []))
-        if isinstance(node, ast.Compare) and name in (getattr(node.left, "id", ""), getattr(node.left, "attr", ""))
-        for part in node.comparators
-        for c in ast.walk(part)
-        if isinstance(c, ast.Constant) and isinstance(c.value, str)
-    ]
+    """The texts that a parameter, or an attribute, is compared with: ``if activation == "relu"``, ``case "relu":``."""
+    nodes = list(ast.walk(source_tree(function) or ast.Module([], [])))
+    pairs: list[tuple[Any, Any]] = [(n.left, n.comparators) for n in nodes if isinstance(n, ast.Compare)]
+    pairs += [(n.subject, [case.pattern for case in n.cases]) for n in nodes if isinstance(n, ast.Match)]
+    of_it = [parts for own, parts in pairs if name in (getattr(own, "id", ""), getattr(own, "attr", ""))]
+    constants = (c for parts in of_it for part in parts for c in ast.walk(part) if isinstance(c, ast.Constant))
+    return [c.value for c in constants if isinstance(c.value, str)]
 
 
 def counts(function: Any, name: str) -> bool:

@@ -495,3 +495,29 @@ class Up:
 @pytest.mark.parametrize(("total", "expected"), [("sum", "right"), ("mean", "low")])
 def test_of_two_images_one_may_be_half_as_large(checked, total, expected):
     assert checked(UP.format(total)) == {"Up": expected}
+
+
+PLANES = """
+class Planes:
+    def __init__(self, input_shape, depth):
+        self.input_shape = input_shape
+        self.kernels = np.random.randn(depth, input_shape[0])
+        self.biases = np.random.randn(depth, *input_shape[1:])
+    def forward(self, input):
+        self.input = input
+        return np.array([sum(k * x for k, x in zip(own, input)) for own in self.kernels]) + self.biases
+    def backward(self, dy, learning_rate):
+        dk, dx = np.zeros(self.kernels.shape), np.zeros(self.input_shape)
+        for i in range(len(dk)):
+            for j in range(len(dx)):
+                dk[i, j] = np.sum(dy[i] * self.input[j])
+                dx[j] += self.kernels[i, j] * dy[i]
+        self.kernels -= learning_rate * dk
+        self.biases -= learning_rate * dy
+        return dx
+"""
+
+
+@pytest.mark.parametrize(("step", "expected"), [("+=", "right"), ("=", "input")])
+def test_an_input_has_the_shape_that_the_constructor_tells(checked, step, expected):
+    assert checked(PLANES.replace("dx[j] +=", f"dx[j] {step}")) == {"Planes": expected}

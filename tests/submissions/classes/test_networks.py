@@ -381,3 +381,60 @@ def test_a_penalty_whose_factor_is_zero_by_default_need_not_be_in_the_loss_and_h
                 return {{"W": X.T @ (self.forward(X) - y) {term}}}
     """).values()
     assert found == expected
+
+
+WORDS = """
+class Words:
+    def __init__(self, vocab, dim=3):
+        self.emb, self.w, self.b2 = np.random.randn(vocab, dim), np.random.randn(dim), 0.0
+    def forward(self, tokens):
+        self.mean = self.emb[tokens].mean(axis=1)
+        return self.mean @ self.w + self.b2
+    def loss(self, tokens, labels):
+        return np.mean((self.forward(tokens) - labels) ** 2)
+    def gradients(self, tokens, labels):
+        d = 2 * (self.forward(tokens) - labels) / len(labels)
+        demb = np.zeros_like(self.emb)
+        np.add.at(demb, tokens, np.outer(d, self.w)[:, None] / tokens.shape[1])
+        return {"emb": demb, "w": self.mean.T @ d, "b2": d.sum()}
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ("", "", "right"), (" / tokens.shape[1]", "", "emb"), ("d.sum()", "d.mean()", "b2"),
+])  # fmt: skip
+def test_words_are_tried_by_their_numbers_and_a_number_in_the_table_of_gradients_is_checked(
+    checked, old, new, expected
+):
+    assert checked(WORDS.replace(old, new)) == {"Words": expected}
+
+
+TABLES = """
+class Net:
+    def __init__(self, sizes=(4, 3, 2)):
+        self.layers = [{"W": np.random.randn(o, i), "b": np.zeros((o, 1))} for i, o in zip(sizes, sizes[1:])]
+    def forward(self, X):
+        for layer in self.layers:
+            layer["X"] = X
+            layer["Z"] = layer["W"] @ X + layer["b"]
+            X = np.tanh(layer["Z"])
+        return X
+    def mse(self, Y_hat, Y):
+        return np.sum((Y_hat - Y) ** 2) / (2 * Y.shape[1])
+    def backward(self, Y_hat, Y):
+        dX = (Y_hat - Y) / Y.shape[1]
+        for layer in self.layers[::-1]:
+            layer["dZ"] = dX * (1 - np.tanh(layer["Z"]) ** 2)
+            layer["dW"] = layer["dZ"] @ layer["X"].T
+            layer["db"] = layer["dZ"].sum(axis=1, keepdims=True)
+            dX = layer["W"].T @ layer["dZ"]
+        return dX
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ("", "", {"right"}), ('["W"].T @', '["W"].T @ -', {"layers.0/W", "layers.0/b"}),
+])  # fmt: skip
+def test_layers_may_be_tables_that_keep_their_gradients(checked, old, new, expected):
+    found = {*checked(TABLES.replace(old, new))["Net"].split(", ")}
+    assert expected <= found and not found & {"layers.1/W", "layers.1/b"}

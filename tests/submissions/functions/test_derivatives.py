@@ -428,3 +428,30 @@ def test_a_number_that_the_loss_alone_has_a_default_for_reaches_both(checked, sc
             return db / len(X), dw / len(X) + scale * w
     """
     assert checked(text.replace("scale", scale)) == {"compute_gradient_logistic": expected}
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    ("", {"act_prime": "right"}), ("2 * ", {"act_prime with kind=relu": "z"}),
+])  # fmt: skip
+def test_each_text_that_a_derivative_is_chosen_by_is_checked(checked, change, expected):
+    found = checked(f"""
+        def act(kind, z):
+            match kind:
+                case "tanh": return np.tanh(z)
+                case "relu": return np.maximum(z, 0)
+
+        def act_prime(kind, z):
+            match kind:
+                case "tanh": return 1 - np.tanh(z) ** 2
+                case "relu": return {change}(z > 0)
+    """)
+    assert found == expected
+
+
+def test_a_gradient_may_be_called_grad_function(checked):
+    text = """
+        def costFunction(theta, X, y): return 0.5 * np.mean((X @ theta - y) ** 2)
+        def gradFunction(theta, X, y): return X.T @ (X @ theta - y) / len(y)
+    """
+    assert checked(text) == {"gradFunction": "right"}
+    assert checked(text.replace("len(y)", "2")) == {"gradFunction": "theta"}
