@@ -197,6 +197,7 @@ def _as_functions(statements: Sequence[Statement], known: set[str], names: dict[
 
 def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHING) -> list[Block]:
     """What computes gradients, once for each variable that may be the value by its name; ``names``: values of some."""
+    statements = [*with_entries(statements)]
     gradients = {*gradients_in(statements, names).values()}
     statements = [s for s in statements if not _bounds(s, gradients) and not _ends_early(s)]
     counters = {_variable(n.target) for s in statements for n in ast.walk(s.node) if isinstance(n, ast.For)}
@@ -207,6 +208,19 @@ def blocks_of(statements: Sequence[Statement], names: Mapping[str, Any] = NOTHIN
     found = [(statements, loss) for loss in order]
     found = found or [([*statements, said], _SAID) for said in _said(statements)]
     return [b for given, loss in found if (b := _block_of(given, loss, names)) is not None]
+
+
+def with_entries(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Each with the entries of a table that it makes, as variables: ``dW`` of ``grads = {"W": x.T @ d}``."""
+    for s in statements:
+        yield s
+        table = s.node.value if isinstance(s.node, ast.Assign) else None
+        if isinstance(table, ast.Dict) and isinstance(of := s.node.targets[0], ast.Name):  # type: ignore[attr-defined]
+            computed = (k for k, v in zip(table.keys, table.values, strict=True) if isinstance(v, ast.Call | ast.BinOp))
+            for key in (k for k in computed if isinstance(k, ast.Constant) and str(k.value).isidentifier()):
+                entry = ast.Subscript(ast.Name(of.id, ast.Load()), key, ast.Load())
+                node = ast.copy_location(ast.Assign([ast.Name(f"d_{key.value!s}", ast.Store())], entry), key)
+                yield replace(s, node=ast.fix_missing_locations(node))
 
 
 def _bounds(s: Statement, gradients: set[str]) -> bool:

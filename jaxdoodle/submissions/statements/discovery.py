@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import functools
 import inspect
@@ -21,9 +22,11 @@ from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.gradcheck.setup.leaves import bare
 from jaxdoodle.gradcheck.setup.problem import CheckError, fixed_randomness
 from jaxdoodle.submissions.arguments.arrays import as_numbers, is_tensor, taking_tensors
+from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.finder import Finder, Forward, Found
+from jaxdoodle.submissions.objects.instances import objects_of
 from jaxdoodle.submissions.reading.global_names import globals_read, with_own_globals
-from jaxdoodle.submissions.statements.block import HOLDERS, Block, Statement, blocks_of, gradients_in
+from jaxdoodle.submissions.statements.block import HOLDERS, Block, Statement, blocks_of, gradients_in, with_entries
 
 #: What statements that stand in no function are called.
 _PROGRAM = "statements"
@@ -35,12 +38,16 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
     trees = ((file, with_private_names(copy.deepcopy(tree))) for file, tree in finder.code.trees)
     program = [Statement(node, file, calls) for file, tree in trees for node in tree.body]
     for name, function, s in _functions(finder, program, checked):
-        if bodies := [
+        if starts := [
             (body, functools.partial(_variables, finder, function, s.node, body[0].node, ran))
             for body, ran in _starts(s)
             if not (_handed(finder, body) and _never_runs(finder, function))
         ]:
-            yield Found(name, function, functools.partial(check_blocks, name, bodies))
+            bodies = [(body, functools.partial(start, finder.called_with(function))) for body, start in starts]
+            if _never_runs(finder, function):
+                yield Found(name, function, functools.partial(_with_made_up, finder, name, function, starts))
+            else:
+                yield Found(name, function, functools.partial(check_blocks, name, bodies))
     held = (s for s in program if isinstance(s.node, HOLDERS) and not is_main(s.node))
     for body in (program, *(b for s in held for b in _bodies(s))):
         body = [s for s in body if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
@@ -61,6 +68,7 @@ def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
 
 def _handed(finder: Finder, body: list[Statement]) -> bool:
     """Does a function that is checked by itself give all gradients?"""
+    body = [*with_entries(body)]
     taken, gradients = {n for n, f in finder.functions.items() if id(f) in finder.taken}, {*gradients_in(body).values()}
     return all(s.own & taken for s in body if s.writes & gradients)
 
@@ -142,9 +150,41 @@ def _starts(s: Statement) -> Iterator[tuple[list[Statement], int]]:
         yield body, max(k for k, each in enumerate(body, 1) if each in of)
 
 
-def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt, ran: int) -> dict[str, Any]:
-    """The variables where a function comes to the ``first`` statement of some and has ``ran`` of these, called as the
-    file calls it."""
+def _with_made_up(finder: Finder, name: str, function: Any, starts: Sequence[tuple], **options: Any) -> Report:
+    """With data in place of those that the file does not hand a ``fit(X, y)``: what is wrong at all of them is told
+    where a gradient is right, or the mistake is proved, for the data may be other ones."""
+    reports = list[Report]()
+    for given in _made_up(finder, name, function):
+        bodies = [(body, functools.partial(start, given)) for body, start in starts]
+        with contextlib.suppress(Forward):
+            reports.append(check_blocks(name, bodies, **options | ({"explain": False} if reports else {})))
+            if reports[-1].passed:
+                return reports[-1]
+    if not reports:
+        return check_blocks(name, [])
+    proved = all(f.name != UNNAMED for f in reports[0].findings) or any(n.verdict != "wrong" for n in reports[0].leaves)
+    if not proved:
+        raise CheckError(f'{name} is wrong with data that were made up; call it below if __name__ == "__main__"')
+    return reports[0]
+
+
+def _made_up(finder: Finder, name: str, function: Any) -> Iterator[dict[str, Any]]:
+    """Arguments for a function of inputs and labels: each kind of labels."""
+    kinds = {p.name: kind_of(p.name) for p in parameters(function) if p.default is p.empty}
+    own = {"self": next(objects_of(finder, finder.names[name.partition(".")[0]]), None)} if "self" in kinds else {}
+    if not {kind for n, kind in kinds.items() if n not in own} <= {"x", "y"}:
+        return
+    draw, each = np.random.default_rng(0), np.arange(6)
+    x, labels = draw.uniform(0.1, 0.9, (6, 4)), [each % 2.0, each % 2 * 2.0 - 1, each % 3, np.eye(3)[each % 3]]
+    for y in [*labels, draw.normal(size=6)] if "y" in kinds.values() else [None]:
+        yield {n: x if kind == "x" else y for n, kind in kinds.items()} | own
+
+
+def _variables(
+    finder: Finder, function: Callable, node: Any, first: ast.stmt, ran: int, given: dict[str, Any]
+) -> dict[str, Any]:
+    """The variables where a function comes to the ``first`` statement of some and has ``ran`` of these, called as
+    ``given``."""
     place = list(ast.walk(node)).index(first)
     tree = copy.deepcopy(node)
     tree.decorator_list = []
@@ -154,7 +194,7 @@ def _variables(finder: Finder, function: Callable, node: Any, first: ast.stmt, r
     names = with_own_globals(finder.names)
     exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<start>", "exec"), names)
     with fixed_randomness(), np.errstate(all="ignore"):
-        found = names[node.name](**(copy.deepcopy(finder.called_with(function)) if parameters(function) else {}))
+        found = names[node.name](**(copy.deepcopy(given) if parameters(function) else {}))
     return names | found | {f"self.{n}": v for n, v in vars(found.get("self", ast.Pass())).items()}
 
 

@@ -103,7 +103,9 @@ def test_a_loop_that_nothing_runs_and_whose_gradients_another_function_gives_is_
 
 def test_a_function_that_no_call_of_the_file_runs_is_said(checked):
     program = TRAINING[: TRAINING.index("    if __name__")]
-    assert checked(program) == {"fit": "fit computes gradients, and no call of it is known that comes to their value"}
+    assert checked(program) == {"fit": "right"}  # of made-up data
+    other = program.replace("def fit(", "def fit(teacher, ")
+    assert checked(other) == {"fit": "fit computes gradients, and no call of it is known that comes to their value"}
 
 
 REGRESSION = """
@@ -407,3 +409,28 @@ def test_statements_straight_below_main_are_checked_where_the_parameter_begins_a
     """
     assert set(checked(text).values()) == {"right"}
     assert set(checked(text.replace("(p - targets)", "(p + targets)")).values()) == {"w"}
+
+
+FITTED = """
+class Regression:
+    def __init__(self, lr=0.1): self.lr = lr
+    def fit(self, X, y):
+        self.W, self.c = np.full(X.shape[1], 0.3), 0.1
+        for _ in range(3):
+            p = 1 / (1 + np.exp(-(X @ self.W + self.c)))
+            loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+            d = (p - y) / len(y)
+            g = {"W": X.T @ d, "c": d.sum()}
+            for k in g:
+                setattr(self, k, getattr(self, k) - self.lr * g[k])
+"""
+
+
+@pytest.mark.parametrize(("change", "expected"), [("d.sum()", "right"), ("d.mean()", "c")])
+def test_a_fit_without_a_call_gets_made_up_data_and_entries_of_a_table_are_gradients(checked, change, expected):
+    assert checked(FITTED.replace("d.sum()", change)) == {"Regression.fit": expected}
+
+
+def test_a_gradient_that_is_wrong_at_all_made_up_data_is_told_if_another_is_right(checked):
+    told = checked(FITTED.replace("d.sum()", "d.mean()").replace("X.T @ d", "X.T @ d**2"))["Regression.fit"]
+    assert told.startswith("Regression.fit is wrong with data that were made up")
