@@ -29,7 +29,7 @@ from jaxdoodle.submissions.engines.operators import computes
 from jaxdoodle.submissions.functions.derivatives import check_derivative
 from jaxdoodle.submissions.functions.pair import check_pair
 from jaxdoodle.submissions.functions.rules import check_context
-from jaxdoodle.submissions.objects.carried import layer_of_arrays
+from jaxdoodle.submissions.objects.carried import layer_of_arrays, network_of_arrays
 from jaxdoodle.submissions.objects.instances import objects_of, own_classes
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes, forward_of
 from jaxdoodle.submissions.reading.clipping import without_limits
@@ -121,6 +121,7 @@ def _or_held(finder: Finder, cls: type, check: Callable[..., Report], **options:
 
 def _check_whole(finder: Finder, cls: type, **options: Any) -> Report:
     """As a network of ``x`` and ``y``, or by its methods alone."""
+    cls = network_of_arrays(finder, cls)
     if ways := _with_its_model(finder, cls):
         report = check_network(finder, ways[0], **options)
         with contextlib.suppress(CheckError):

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters, required
+from jaxdoodle.gradcheck.setup.leaves import leaves, rebuild
 from jaxdoodle.submissions.arguments.arrays import as_numbers, as_tensors, is_tensor, taking_tensors
 from jaxdoodle.submissions.arguments.finder import Finder
-from jaxdoodle.submissions.objects.instances import own_classes
+from jaxdoodle.submissions.objects.instances import objects_of, own_classes
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, attributes, forward_of
 from jaxdoodle.submissions.reading.source import source_tree
 
@@ -98,6 +99,32 @@ def layer_of_arrays(finder: Finder, cls: Any) -> Any:
 
     Carrying.__name__ = cls.__name__
     return Carrying
+
+
+def network_of_arrays(finder: Finder, cls: Any) -> Any:
+    """A class that holds tensors and takes them, as one of arrays in double precision; another class as it is."""
+    if not any(is_tensor(x) for _, x in leaves(attributes(next(objects_of(finder, cls), None)))):
+        return cls
+
+    def held(x: Any) -> Any:
+        return np.asarray(x.detach(), float) if is_tensor(x) and x.is_floating_point() else as_numbers(x)
+
+    def outside(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def run(self: Any, *args: Any, **named: Any) -> Any:
+            if "_inside" in vars(self):
+                return method(self, *args, **named)
+            self.__dict__ |= {n: as_tensors(v) for n, v in vars(self).items()} | {"_inside": True}
+            try:
+                return as_numbers(method(self, *as_tensors(args), **as_tensors(named)))
+            finally:
+                del self._inside
+                self.__dict__ |= {n: rebuild(v, lambda _, x: held(x)) for n, v in vars(self).items()}
+
+        return run
+
+    own = {n: f for base in reversed(cls.__mro__[:-1]) for n, f in vars(base).items() if inspect.isfunction(f)}
+    return type(cls.__name__, (cls,), {n: outside(f) for n, f in own.items()} | {"__module__": cls.__module__})
 
 
 def _tensors(thing: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:

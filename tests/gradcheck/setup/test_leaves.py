@@ -1,6 +1,6 @@
 """Which returned gradient belongs to which array."""
 
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 
 import numpy as np
 
@@ -26,6 +26,11 @@ def test_a_tree_is_rebuilt_with_the_same_names():
     tree = {"layers": [(W, B), (W, None)], "stride": 2}
     found = dict(leaves(rebuild(tree, lambda name, leaf: name)))
     assert list(found.values()) == ["layers.0.0", "layers.0.1", "layers.1.0", "layers.1.1", "stride"]
+
+
+def test_a_rebuilt_dictionary_is_of_the_same_kind():
+    tree = defaultdict(list, w=W)
+    assert rebuild(tree, lambda name, leaf: name)["w"] == "w" and not rebuild(tree, lambda name, leaf: leaf)["b"]
 
 
 def test_a_flat_list_of_gradients_fits_a_nested_tree_and_a_short_one_is_odd():

@@ -76,3 +76,60 @@ def test_layers_and_models_that_set_the_gradients_of_what_they_hold(checked):
     wrong = checked(LAYERS.format(inside="inp"))
     assert wrong.pop("Model") == "params_layers_0_w, x" and wrong.pop("Tanh") == "inp"
     assert {*wrong.values()} == {"right"}
+
+
+NETWORK = """
+import torch
+
+class TwoLayerNet:
+    def __init__(self, input_dim=784, hidden_dim=100, num_classes=10, reg=0.0, dtype=torch.float32):
+        self.reg, self.params = reg, {{}}
+        self.params["W1"] = torch.randn(input_dim, hidden_dim, dtype=dtype)
+        self.params["W2"] = torch.randn(hidden_dim, num_classes, dtype=dtype)
+
+    def loss(self, X, y=None):
+        W1, W2 = self.params["W1"], self.params["W2"]
+        h = X.mm(W1).clamp(min=0)
+        scores = self.scores(h)
+        if y is None:
+            return scores
+        p = scores.softmax(dim=1)
+        n = torch.arange(len(y))
+        loss = -p[n, y].log().mean() + self.reg * ((W1 * W1).sum() + (W2 * W2).sum())
+        d = p.clone()
+        d[n, y] -= 1
+        d /= len(y)
+        dh = d.mm(W2.t())
+        dh[h <= 0] = 0
+        return loss, {{"W1": X.t().mm(dh) + 2 * self.reg * W1, "W2": h.t().mm(d) + {} * self.reg * W2}}
+
+    def scores(self, h):
+        return h.mm(self.params["W2"])
+"""
+
+
+@pytest.mark.parametrize(("factor", "expected"), [
+    (2, {"TwoLayerNet": "right"}), (1, {"TwoLayerNet with reg=0.3": "W2"}),
+])  # fmt: skip
+def test_a_network_of_tensors_is_checked_as_one_of_arrays(checked, factor, expected):
+    assert checked(NETWORK.format(factor)) == expected
+
+
+@pytest.mark.parametrize(("mask", "expected"), [("dout * mask", "right"), ("dout * (mask > 0)", "x")])
+def test_a_pair_of_tensors_may_take_and_keep_a_dictionary(checked, mask, expected):
+    assert checked(f"""
+        import torch
+
+        class Dropout:
+            @staticmethod
+            def forward(x, dropout_param):
+                if "seed" in dropout_param:
+                    torch.manual_seed(dropout_param["seed"])
+                mask = (torch.rand(x.shape) > dropout_param["p"]) / (1 - dropout_param["p"])
+                return x * mask, (dropout_param, mask)
+
+            @staticmethod
+            def backward(dout, cache):
+                dropout_param, mask = cache
+                return {mask}
+    """) == {"Dropout": expected}

@@ -1,5 +1,9 @@
 """Objects of the classes of a file are made as the file makes them, or with guessed sizes."""
 
+from jaxdoodle.core.user_code import run_statements
+from jaxdoodle.submissions.arguments.finder import Finder
+from jaxdoodle.submissions.objects.instances import objects_of
+
 
 def test_a_class_that_cannot_be_made_is_said_in_one_line(checked):
     found = checked("class Odd:\n    def __init__(self, plan): plan.go()\n    def forward(self, x): return x\n"
@@ -202,3 +206,22 @@ def test_a_gate_of_two_inputs_is_no_optimizer_nor_is_a_factor_of_a_gradient(chec
     for gate, du, dv in gates:
         assert checked(text.format(gate=gate, du=du, dv=dv)) == {"Gated": "right"}
         assert checked(text.format(gate=gate, du=f"2 * {du}", dv=dv)) == {"Gated": "W, x"}
+
+
+def test_large_sizes_by_default_are_small_in_a_check(tmp_path):
+    (path := tmp_path / "nets.py").write_text("""
+class Net:
+    def __init__(self, input_dim=784, hidden_dim=100, num_classes=10, steps=100):
+        self.sizes = input_dim, hidden_dim, num_classes, steps
+
+class Small:
+    def __init__(self, n_in=3, n_out=2):
+        self.sizes = n_in, n_out
+
+class Images:
+    def __init__(self, in_channels=1, hidden=64):
+        self.sizes = in_channels, {64: 4}[hidden]
+""")
+    finder = Finder(run_statements(path, 1.0))
+    first = {n: next(objects_of(finder, finder.names[n])).sizes for n in ("Net", "Small", "Images")}
+    assert first == {"Net": (5, 4, 3, 100), "Small": (3, 2), "Images": (1, 4)}

@@ -40,8 +40,7 @@ def without_dout(evidence: Evidence) -> Iterator[Hypothesis]:
     ones = {node: np.ones_like(dy) for node, dy in evidence.seeds.items()}
     if evidence.given is None and any(not np.array_equal(ones[n], evidence.seeds[n]) for n in ones):
         sums = evidence.tape.leaf_values(evidence.tape.reverse(ones))
-        leaves = {n: sums[n] for n in evidence.wrong}
-        yield Hypothesis(*tell("incoming gradient left out"), Rank.PLACE, leaves=leaves)
+        yield Hypothesis(*tell("incoming gradient left out"), Rank.PLACE, leaves={n: sums[n] for n in evidence.wrong})
 
 
 def swapped(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -122,7 +121,7 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
         p, want = evidence.value(name), evidence.want[name]
         for kind, direction in _directions(p).items() if np.count_nonzero(p) > 1 else ():
             c = multiple(evidence.got[name] - want, direction, 1e-6)
-            if c:
+            if c and not multiple(want, direction):  # of a square alone, all is a factor
                 found.setdefault(kind, []).append((name, c))
                 added[name] = want + c * direction
                 break
@@ -132,11 +131,12 @@ def penalties(evidence: Evidence) -> Iterator[Hypothesis]:
         ratios = {round((listed[n] + c) / listed[n], 7) for n, c in pairs if listed[n]}
         if all(listed.values()) and len(ratios) == 1:
             title, sentence = penalty_words(evidence.batch, _list(names), kind, ratios.pop(), listed[names[0]])
-        else:
+        elif all(c > 0 for _, c in pairs):  # less than the right one may be a part of a penalty of the loss
             told = "the difference is exactly " + ", ".join(f"{c:.6g} * {kind.replace('w', n)}" for n, c in pairs)
-            only_biases = all(evidence.is_bias(n) for n in names)
-            title = "penalty gradient on biases" if only_biases else NO_PENALTY
+            title = "penalty gradient on biases" if all(map(evidence.is_bias, names)) else NO_PENALTY
             sentence = f"{told}: the gradient of a penalty on {_list(names)} that is not in the loss"
+        else:
+            continue
         leaves, strength = {n: added[n] for n in names}, float(f"{pairs[0][1]:.4g}")
         yield Hypothesis(title, sentence, Rank.PENALTY, leaves=leaves, constant=strength)
 
