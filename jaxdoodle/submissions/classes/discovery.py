@@ -27,6 +27,7 @@ from jaxdoodle.submissions.classes.networks import check_network
 from jaxdoodle.submissions.engines.engine import check_engine
 from jaxdoodle.submissions.engines.operators import computes
 from jaxdoodle.submissions.functions.derivatives import check_derivative
+from jaxdoodle.submissions.functions.losses import check_loss
 from jaxdoodle.submissions.functions.pair import check_pair
 from jaxdoodle.submissions.functions.rules import check_context
 from jaxdoodle.submissions.objects.carried import layer_of_arrays, network_of_arrays
@@ -113,6 +114,9 @@ def _or_held(finder: Finder, cls: type, check: Callable[..., Report], **options:
     except CheckError as error:
         name = gradient_method(cls) or ""
         of = loss_alike(cls, name) if name and not isinstance(error, Forward) else None
+        if LOSS.search(name) and GRADIENT.search(name) and finder.called_with(getattr(cls, name)):
+            with contextlib.suppress(CheckError):
+                return check_loss(finder, cls.__name__, getattr(cls, name), **options)
         if of is not None:
             with contextlib.suppress(CheckError):
                 return check_held(finder, cls, of, name, **options)

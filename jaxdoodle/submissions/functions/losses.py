@@ -322,11 +322,21 @@ def _of_objects(
     found = {k: next(((i, w) for i, values in held if is_floating(values.get(w))), None) for k, w in words.items()}
     places = {k: place for k, place in found.items() if place is not None}
     rest = [k for k in range(len(returned)) if k != loss and is_floating(returned[k])]
+    tables = [(i, n, v) for i, values in held for n, v in values.items() if isinstance(v, dict) and v]
+    for k, table in enumerate(returned) if not places else ():
+        of = next(((i, n) for i, n, v in tables if isinstance(table, dict) and _is_of_table(table, v)), None)
+        places |= {} if of is None else {k: of}
     for i, values in held if "[" in "".join(_returned(function)) else ():
         arrays = [n for n, v in values.items() if is_floating(v)]
-        if [np.shape(values[n]) for n in arrays] == [np.shape(returned[k]) for k in rest]:
+        if rest and [np.shape(values[n]) for n in arrays] == [np.shape(returned[k]) for k in rest]:
             return {k: (i, n) for k, n in zip(rest, arrays, strict=True)}
     return places
+
+
+def _is_of_table(gradients: dict, table: dict) -> bool:
+    """Has each entry of a table a gradient of its shape?"""
+    pairs: list[tuple[Any, Any]] = [(gradient_of(str(n), gradients), v) for n, v in table.items()]
+    return len(gradients) == len(table) and all(is_floating(g) and np.shape(g) == np.shape(v) for g, v in pairs)
 
 
 def with_attributes(function: Callable, places: list[tuple[int, str]]) -> Callable:

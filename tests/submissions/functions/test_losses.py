@@ -391,3 +391,54 @@ def test_a_loss_that_is_right_of_vectors_is_right_unless_a_name_is_a_matrix(chec
             return loss, d{w}
     """)
     assert found == {"mean_squared_loss": "right" if expected == "right" else w}
+
+
+PLAYERS = """
+class Critic:
+    def __init__(self):
+        self.params = {{"W": np.linspace(-1, 1, 6).reshape(2, 3), "v": np.linspace(1, 2, 3)}}
+
+    def score(self, x):
+        h = np.tanh(x @ self.params["W"])
+        return h @ self.params["v"], h
+
+    def grad_in(self, x):
+        _, h = self.score(x)
+        return (self.params["v"] * (1 - h**2)) @ self.params["W"].T
+
+    def loss_and_grads(self, real, fake):
+        (sr, hr), (sf, hf) = self.score(real), self.score(fake)
+        dr, df = self.params["v"] * (1 - hr**2), self.params["v"] * (1 - hf**2)
+        dW = fake.T @ df / len(fake) {sign} real.T @ dr / len(real)
+        return sf.mean() - sr.mean(), {{"W": dW, "v": hf.mean(axis=0) - hr.mean(axis=0)}}
+
+
+class Generator:
+    def __init__(self):
+        self.params = {{"A": np.linspace(-1, 1, 8).reshape(4, 2)}}
+
+    def forward(self, z):
+        return np.tanh(z @ self.params["A"])
+
+    def loss_and_grads(self, z, critic):
+        x = self.forward(z)
+        dx = -critic.grad_in(x) / len(x)
+        return -critic.score(x)[0].mean(), {{"A": z.T @ (dx * {slope})}}
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    critic, generator = Critic(), Generator()
+    z = rng.normal(size=(5, 4))
+    critic.loss_and_grads(rng.normal(size=(5, 2)), generator.forward(z))
+    generator.loss_and_grads(z, critic)
+"""
+
+
+@pytest.mark.parametrize(("sign", "slope", "wrong"), [
+    ("-", "(1 - x**2)", {}), ("+", "(1 - x**2)", {"Critic": "W"}), ("-", "(1 - x)", {"Generator": "A"}),
+])  # fmt: skip
+def test_a_loss_with_a_table_of_gradients_of_the_table_that_its_object_holds(checked, sign, slope, wrong):
+    found = checked(PLAYERS.format(sign=sign, slope=slope))
+    assert {name.partition(".")[0]: told for name, told in found.items() if told != "right"} == wrong
+    assert len(found) >= 2
