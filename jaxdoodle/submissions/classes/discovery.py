@@ -27,9 +27,9 @@ from jaxdoodle.submissions.classes.networks import check_network
 from jaxdoodle.submissions.engines.engine import check_engine
 from jaxdoodle.submissions.engines.operators import computes
 from jaxdoodle.submissions.functions.derivatives import check_derivative
-from jaxdoodle.submissions.functions.losses import check_loss
 from jaxdoodle.submissions.functions.pair import check_pair
 from jaxdoodle.submissions.functions.rules import check_context
+from jaxdoodle.submissions.functions.value_and_gradients import check_loss
 from jaxdoodle.submissions.objects.carried import layer_of_arrays, network_of_arrays
 from jaxdoodle.submissions.objects.instances import objects_of, own_classes
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes, forward_of

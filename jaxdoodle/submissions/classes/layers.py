@@ -25,7 +25,7 @@ from jaxdoodle.submissions.arguments.arrays import NEAR, as_numbers, slope
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.constants import without_constants
 from jaxdoodle.submissions.arguments.finder import Finder, Forward
-from jaxdoodle.submissions.functions.derivatives import nearness
+from jaxdoodle.submissions.functions.beside import nearness
 from jaxdoodle.submissions.functions.penalties import with_penalty, without_penalty
 from jaxdoodle.submissions.objects.instances import LARGEST, objects_of, own_classes, read_by_forward
 from jaxdoodle.submissions.objects.layer_object import (

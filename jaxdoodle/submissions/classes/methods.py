@@ -25,10 +25,10 @@ from jaxdoodle.submissions.arguments.guess import OFF_ZERO, is_off
 from jaxdoodle.submissions.classes.layers import check_layer
 from jaxdoodle.submissions.classes.network_object import methods_of
 from jaxdoodle.submissions.functions.derivatives import check_derivative
-from jaxdoodle.submissions.functions.losses import returned_names
 from jaxdoodle.submissions.objects.instances import objects_of, with_values
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes
 from jaxdoodle.submissions.reading.loss_names import LOSS, of_the_gradient
+from jaxdoodle.submissions.reading.returned import returned_names
 from jaxdoodle.submissions.reading.source import attributes_in, entries_read, source_text
 from jaxdoodle.submissions.reading.words import PENALTY
 

@@ -17,7 +17,7 @@ from jaxdoodle.submissions.arguments.arrays import lengths
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.finder import names_in
 from jaxdoodle.submissions.arguments.guess import OFF_ZERO, is_off
-from jaxdoodle.submissions.functions.losses import gives_both, returned_names
+from jaxdoodle.submissions.functions.losses import gives_both
 from jaxdoodle.submissions.objects.instances import with_values
 from jaxdoodle.submissions.objects.layer_object import (
     RATES,
@@ -30,6 +30,7 @@ from jaxdoodle.submissions.objects.layer_object import (
     set_at,
 )  # fmt: skip
 from jaxdoodle.submissions.reading.loss_names import LOSS
+from jaxdoodle.submissions.reading.returned import returned_names
 from jaxdoodle.submissions.reading.source import source_tree
 from jaxdoodle.submissions.reading.words import PENALTY
 

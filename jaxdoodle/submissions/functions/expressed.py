@@ -17,7 +17,7 @@ from jaxdoodle.gradcheck.report import Report
 from jaxdoodle.gradcheck.setup.binding import parameters, required
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.finder import Finder, Forward, Found
-from jaxdoodle.submissions.functions.losses import check_loss
+from jaxdoodle.submissions.functions.value_and_gradients import check_loss
 from jaxdoodle.submissions.objects.modes import proved
 from jaxdoodle.submissions.reading.loss_names import GRADIENT, LOSS
 from jaxdoodle.submissions.reading.source import source_tree, symbolic_shapes

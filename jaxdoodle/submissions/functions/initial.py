@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
-from jaxdoodle.submissions.functions.losses import returned_names
+from jaxdoodle.submissions.reading.returned import returned_names
 
 #: Sizes of layers up to which they stay, for classes may be written as a number; what others become, each another.
 _KEPT, _SMALL = 16, (5, 4, 3, 6, 7)

@@ -26,10 +26,10 @@ from jaxdoodle.submissions.arguments.by_name import is_dictionary, kind_of
 from jaxdoodle.submissions.arguments.finder import Finder, Found
 from jaxdoodle.submissions.functions.discovery import directions, stem_of
 from jaxdoodle.submissions.functions.initial import initial_parameters
-from jaxdoodle.submissions.functions.losses import returned_names
 from jaxdoodle.submissions.functions.pair import with_names
 from jaxdoodle.submissions.reading.global_names import missing_numbers, putting, with_own_globals
 from jaxdoodle.submissions.reading.loss_names import LOSS
+from jaxdoodle.submissions.reading.returned import returned_names
 from jaxdoodle.submissions.reading.source import conventions_of
 
 #: Arguments tried for one cost of a whole model.

@@ -35,9 +35,9 @@ from jaxdoodle.submissions.arguments.arrays import (
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.constants import without_constants
 from jaxdoodle.submissions.arguments.finder import Finder, unknown_arguments
-from jaxdoodle.submissions.functions.losses import returned_names
 from jaxdoodle.submissions.functions.penalties import factors_of, may_be_penalty, no_penalty
 from jaxdoodle.submissions.objects.carried import pair_of_arrays
+from jaxdoodle.submissions.reading.returned import returned_names
 from jaxdoodle.submissions.reading.source import conventions_of, source_tree
 
 #: What is said of an array where a name, a table or an object is meant.

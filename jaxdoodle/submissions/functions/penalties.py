@@ -20,9 +20,9 @@ from jaxdoodle.gradcheck.setup.leaves import is_floating
 from jaxdoodle.gradcheck.setup.problem import fixed_randomness
 from jaxdoodle.submissions.arguments.arrays import NEAR, slope
 from jaxdoodle.submissions.arguments.guess import OFF_ZERO
-from jaxdoodle.submissions.functions.losses import returned_names
 from jaxdoodle.submissions.objects.instances import with_values
 from jaxdoodle.submissions.objects.layer_object import LayerObject, attributes, set_at
+from jaxdoodle.submissions.reading.returned import returned_names
 from jaxdoodle.submissions.reading.source import source_tree
 from jaxdoodle.submissions.reading.words import PENALTY
 
