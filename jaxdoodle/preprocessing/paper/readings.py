@@ -30,7 +30,7 @@ from jaxdoodle.preprocessing.paper.pane import pane_of
 from jaxdoodle.preprocessing.paper.regions import Parts, in_cells
 from jaxdoodle.preprocessing.paper.rejection import MAX_LINE_LENGTH, is_busy
 from jaxdoodle.preprocessing.paper.rules import is_lined, without_lines
-from jaxdoodle.preprocessing.paper.sheet import SHEET, sheet_of
+from jaxdoodle.preprocessing.paper.sheet import SHEET, Sheet, sheet_of
 from jaxdoodle.preprocessing.paper.surroundings import groups_of, only, regions_of, without_surroundings
 from jaxdoodle.preprocessing.resample import Box, box_of, shifted
 from jaxdoodle.preprocessing.stroke_width import width_by_outline
@@ -43,6 +43,8 @@ FEW_LINES, SMOOTHINGS = 8.0, 3
 #: A sheet whose edge parts a region of the ink so that each part has this fraction of it is none; regions that are
 #: smaller than this fraction of the largest do not count.
 ACROSS = 0.1
+#: A dark board on something brighter is this part of the picture at least; less is a bar code, a filled shape.
+LEAST_BOARD = 0.25
 #: Removed from a canvas on which white may have been the eraser.
 ERASED = "what was erased"
 #: Removed where the paper may have a line or two: a margin, the border of a cell.
@@ -140,7 +142,7 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
             found = _cleaned(pane, (*steps, ("pane of a window", pane)))
             found = [replace(one, place=shifted(row, column)) for one in found]
             return found if bordered else [*_cleaned(pixels, steps), *(_less(one, BARS) for one in found)]
-    sheet = sheet_of(pixels)
+    sheet = sheet_of(pixels) or _board_of(pixels)
     if sheet is None:
         return _cleaned(pixels, steps)
     name, part, whole, place = sheet
@@ -156,6 +158,14 @@ def readings_of(pixels: NDArray[np.float32], paper: bool = True) -> list[Reading
         return readings
     around = "what is beyond the sheet" if place is None else SHEET
     return [*readings, *(_less(one, around) for one in found)]
+
+
+def _board_of(pixels: NDArray[np.float32]) -> Sheet | None:
+    """A dark quadrilateral on something brighter, as ``sheet_of`` gives a sheet; it may be drawn."""
+    board = sheet_of(1 - pixels) if pixels.shape[2] != 4 else None
+    if board is None or board[3] is None or board[1].size < LEAST_BOARD * pixels.size:
+        return None
+    return "board, seen from above", 1 - board[1], False, board[3]
 
 
 def _is_cut(reading: Reading, gone: NDArray[np.bool_]) -> bool:

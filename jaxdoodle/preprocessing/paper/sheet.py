@@ -40,7 +40,11 @@ SHEET = "on the sheet"
 INSET = 0.025
 
 
-def sheet_of(pixels: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], bool, NDArray[np.float64] | None] | None:
+#: What ``sheet_of`` gives.
+Sheet = tuple[str, NDArray[np.float32], bool, NDArray[np.float64] | None]
+
+
+def sheet_of(pixels: NDArray[np.float32]) -> Sheet | None:
     """The sheet on a picture (h, w, channels), 0 to 1, as a picture of its own.
 
     Returns:

@@ -1,11 +1,14 @@
 """A picture may be seen in several ways: the paper's part goes, what may be drawn is told with and without."""
 
 import numpy as np
+import pytest
 
 from jaxdoodle.preprocessing.config import MNIST
 from jaxdoodle.preprocessing.paper import surroundings
 from jaxdoodle.preprocessing.paper.readings import readings_of
+from jaxdoodle.preprocessing.paper.sheet import SHEET
 from jaxdoodle.preprocessing.pipeline import preprocess
+from jaxdoodle.preprocessing.resample import moved
 from tests.preprocessing.paper.test_surroundings import AROUND, SEVEN, X, Y
 
 
@@ -78,3 +81,17 @@ def test_a_drawing_on_a_flat_sheet_is_told_with_and_without_what_is_around_it():
     whole, inner = readings_of(sheet)
     assert whole.removed == () and inner.removed == ("on the sheet",)
     assert whole.found.background == "dark" and inner.found.background == "light"
+
+
+@pytest.mark.parametrize(("side", "is_board"), [(150, True), (60, False)])
+def test_chalk_on_a_board_before_a_bright_wall_is_told_with_and_without_the_wall(side, is_board):
+    y, x = np.mgrid[:200, :240]
+    board = np.maximum(abs(y - 100), abs(x - 120)) < side / 2
+    drawn = (abs(x - 120) < 4) & (abs(y - 100) < side / 5)
+    light = 0.4 + 0.1 * x / 240 + 0.02 * np.random.default_rng(0).random((200, 240))
+    picture = np.where(drawn | ~board, 0.95, light).astype(np.float32)[..., None]
+    found = [reading for reading in readings_of(picture) if SHEET in reading.removed]
+    assert bool(found) == is_board
+    box = (100 - side / 5, 116.5, 100 + side / 5, 124.5)
+    for reading in found:
+        assert np.abs(np.subtract(moved(reading.box, reading.place), box)).max() < 3
