@@ -53,8 +53,7 @@ def endpoints(tape: Tape) -> list[int]:
 
 def recognize(tape: Tape) -> list[Part]:
     nodes = sorted(endpoints(tape))
-    finders = (activations, softmaxes, dropouts, norms)
-    return [part for finder in finders for part in finder(tape, nodes)]
+    return [part for finder in (activations, softmaxes, dropouts, norms) for part in finder(tape, nodes)]
 
 
 def _above(tape: Tape, y: int, nodes: set[int], limit: int = 40) -> list[int]:

@@ -35,8 +35,7 @@ from jaxdoodle.gradcheck.setup.test_points import Outline, test_points
 
 def _title(function: Callable) -> str:
     inner = getattr(function, "func", function)
-    name = getattr(inner, "__qualname__", type(inner).__name__).split("<locals>.")[-1]
-    return name.removesuffix("_backward")
+    return getattr(inner, "__qualname__", type(inner).__name__).split("<locals>.")[-1].removesuffix("_backward")
 
 
 def gradient_problem(

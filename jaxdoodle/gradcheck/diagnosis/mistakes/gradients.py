@@ -75,13 +75,12 @@ def scaled(evidence: Evidence) -> Iterator[Hypothesis]:
     """Wrong leaves that are a multiple of the right ones."""
     factors = {n: multiple(evidence.got[n], evidence.want[n]) for n in evidence.wrong}
     known = {n: c for n, c in factors.items() if c is not None and c != 0}
-    small = {n for n in evidence.wrong if evidence.got[n].size < 2}
     groups: dict[float, list[str]] = {}
     for n, c in known.items():
         near = next((g for g in groups if abs(g - c) < 1e-6 * abs(c)), c)
         groups.setdefault(near, []).append(n)
     for c, names in groups.items():
-        names += [n for n in small if evidence.agrees(n, c * evidence.want[n])]
+        names += [n for n in evidence.wrong if evidence.got[n].size < 2 and evidence.agrees(n, c * evidence.want[n])]
         name, sentence = words(evidence, c, names)
         rank = Rank.NUMBER if name == EXTRA_FACTOR else Rank.COUNT
         yield Hypothesis(name, sentence, rank, leaves={n: c * evidence.want[n] for n in names}, factor=c)
@@ -106,8 +105,7 @@ def words(evidence: Evidence, c: float, names: list[str]) -> tuple[str, str]:
 
 def _summed(evidence: Evidence, name: str) -> int:
     """How many values the bias was added to."""
-    total = sum(evidence.tape.nodes[use].value.size for use in evidence.bias_uses(name))
-    return total // max(evidence.value(name).size, 1)
+    return sum(evidence.tape.nodes[k].value.size for k in evidence.bias_uses(name)) // max(evidence.value(name).size, 1)
 
 
 # -- penalties that the loss does not have ---------------------------------------------------------------------------
@@ -148,13 +146,15 @@ def _directions(w: np.ndarray) -> dict[str, np.ndarray]:
 def own_penalty(evidence: Evidence, name: str, kind: str) -> float:
     """The coefficient of ``w`` or ``sign(w)`` that a penalty in the loss gives the right gradient; 0 if none."""
     leaf, direction = evidence.tape.leaves[name], _directions(evidence.value(name))[kind]
-    children, total = evidence.children.get(leaf, []), 0.0
-    for child in children if len(children) > 1 else ():
-        dy = evidence.cotangents[child]
-        for parent, d in evidence.tape.step(child, dy) if dy is not None else ():
-            if parent == leaf:
-                total += multiple(d, direction, 1e-9) or 0.0
-    return total
+    children, by_factor = evidence.children.get(leaf, []), dict[float, np.ndarray]()
+    moved = [(child, evidence.cotangents[child]) for child in (children if len(children) > 1 else ())]
+    parts = [step for child, dy in moved if dy is not None for step in evidence.tape.step(child, dy)]
+    for d in (d for parent, d in parts if parent == leaf and np.any(d * direction)):
+        factors = d[d * direction != 0] / direction[d * direction != 0]
+        if np.allclose(factors, factors[0], 1e-9, 0):  # of all entries, or of one: ``for j in range(n): w[j] ** 2``
+            factor = round(float(factors[0]), 9)
+            by_factor[factor] = by_factor.get(factor, np.zeros(d.shape)) + d
+    return sum(multiple(d, direction, 1e-9) or 0.0 for d in by_factor.values())
 
 
 def _list(names: list[str]) -> str:

@@ -26,6 +26,7 @@ from jaxdoodle.gradcheck.diagnosis.repairs.runner import (
     Source,
     gradients_with,
     is_nothing,
+    is_right,
     mends,
     runner_of,
     sources_of,
@@ -79,16 +80,17 @@ def repairs(
     """
     run, others = runner_of(case, r), elsewhere(case, r)
     sources = list(sources_of(case, r, run))
-    found: list[Repair] = []
-    while wrong and len(found) < _MOST_REPAIRS:
-        best = _best(case, r, wrong, others, sources, run, named, near, proven)
-        if best is None:
-            break
+    found, plain = list[Repair](), run(r)
+    wrong = [n for n in wrong if not is_right(plain, r, n)]  # to within what an edit is held to, any would mend it
+    while (
+        wrong
+        and len(found) < _MOST_REPAIRS
+        and (best := _best(case, r, wrong, others, sources, run, named, near, proven))
+    ):
         repair, source, edit = best
         edit.apply()  # the next mistake is looked for with this one mended
-        code = source.compiled()
-        assert code is not None
-        run.codes[source.code] = code
+        if code := source.compiled():
+            run.codes[source.code] = code
         found.append(repair)
         wrong = [n for n in wrong if n not in repair.leaves]
     return found

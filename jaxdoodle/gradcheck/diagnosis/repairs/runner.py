@@ -265,8 +265,8 @@ def mends(run: Runner, source: Source, edit: Edit, r: Round, wrong: list[str], r
     try:
         edit.apply()
         got = gradients_with(run, source, r)
-        fixed = [n for n in wrong if _right(got, r, n)]
-        if not fixed or not all(_right(got, r, n) for n in right):
+        fixed = [n for n in wrong if is_right(got, r, n)]
+        if not fixed or not all(is_right(got, r, n) for n in right):
             return []
         return fixed if not source.shared or _has_value(run, source, r) else []
     except SyntaxError:  # what is written there cannot be part of an expression
@@ -309,7 +309,7 @@ def _has_value(run: Runner, source: Source, r: Round) -> bool:
     return ys[0].keys() == ys[1].keys() and all(np.array_equal(y, ys[1][n]) for n, y in ys[0].items())
 
 
-def _right(got: dict[str, Any], r: Round, name: str) -> bool:
+def is_right(got: dict[str, Any], r: Round, name: str) -> bool:
     g, want = got.get(name), r.want[name]
     try:
         g = np.asarray(g, np.float64)

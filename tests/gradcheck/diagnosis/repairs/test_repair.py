@@ -488,3 +488,31 @@ def test_the_statement_in_the_line_is_exchanged(file, line, mended, found):
 
 def test_a_mistake_without_a_mended_line_is_passed_over():
     assert _edit(ast.parse("def f(): pass").body[0], "here.py", Finding("wrong", "")) is None
+
+
+def test_what_is_right_to_within_what_an_edit_is_held_to_is_mended_by_none():
+    def loss(w, x):
+        return np.sum(x @ w) + 1e-9 * np.sum(w**2)
+
+    def gradient(w, x):
+        d = np.zeros(len(w))
+        for j in range(len(w)):
+            d[j] = d[j] + x[:, j].sum()
+        return d
+
+    report = check_gradient(loss, gradient, (RNG.normal(size=3), RNG.normal(size=(4, 3))))
+    assert not any(finding.mended for finding in report.findings)
+
+
+def test_a_penalty_that_is_summed_in_a_loop_is_one_of_the_loss():
+    def loss(w, x):
+        penalty = 0.0
+        for j in range(len(w)):
+            penalty += w[j] ** 2
+        return np.sum(np.tanh(x @ w)) + 0.05 * penalty
+
+    def gradient(w, x):
+        return x.T @ (1 - np.tanh(x @ w) ** 2) + 0.3 * w
+
+    (finding,) = check_gradient(loss, gradient, (RNG.normal(size=3), RNG.normal(size=(4, 3)))).findings
+    assert finding.name == "L2 penalty gradient scaled" and "is 0.3 * w; right is 0.1 * w" in finding.sentence
