@@ -90,7 +90,7 @@ class Finder:
           names: What the backward calls what it returns.
         """
         declared, _ = self.declared(stem)
-        known = self.recorded(forward) if declared is None else declared
+        known = self.recorded(forward) if declared is None else as_many(stem, forward, declared)
         if known is not None:
             return known
         args = guess(forward, back, names)
@@ -175,6 +175,20 @@ def _translate(names: Mapping[str, Any], put: Callable[[str, Any], None]) -> Non
     for name, value in list(names.items()):
         if isinstance(value, types.FunctionType) and (plain := english(name)) not in names:
             put(plain, value)
+
+
+def as_many(stem: str, function: Callable, args: tuple) -> tuple:
+    """Declared arguments. Raises ``CheckError`` where they are more or fewer than a function takes."""
+    own = parameters(function)
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        given = f"{len(args)} argument{'s' * (len(args) != 1)}"
+        told = f"{stem}_args holds {given}, and {stem} takes ({', '.join(p.name for p in own)})"
+        raise CheckError(told) from None
+    except ValueError:  # it has no signature
+        pass
+    return args
 
 
 def unknown_arguments(stem: str, forward: Callable) -> CheckError:

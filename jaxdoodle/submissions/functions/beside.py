@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_array, is_floating, rebuild
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.finder import Finder, Forward
+from jaxdoodle.submissions.arguments.finder import Finder, Forward, as_many
 from jaxdoodle.submissions.functions.discovery import stem_of
 from jaxdoodle.submissions.functions.jacobians import jacobian_in, product_with, with_a_vector
 from jaxdoodle.submissions.functions.pair import check_pair, with_numbers_given
@@ -40,6 +40,8 @@ def check_beside(
     ``args``: of the function; else those that are declared, of a call in the file, or guessed.
     """
     declared = finder.declared(name)[0] if args is None else args
+    if args is None and declared is not None:
+        as_many(name, function, declared)
     fixed = declared is not None or finder.recorded(function) is not None
     args = _arguments(finder, name, function, gradient, declared)
     if len(args) == 1 and isinstance(args[0], float) and _is_number(function, args):  # by ``math``, of one number

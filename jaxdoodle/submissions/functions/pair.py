@@ -34,7 +34,7 @@ from jaxdoodle.submissions.arguments.arrays import (
 )
 from jaxdoodle.submissions.arguments.by_name import kind_of
 from jaxdoodle.submissions.arguments.constants import without_constants
-from jaxdoodle.submissions.arguments.finder import Finder, unknown_arguments
+from jaxdoodle.submissions.arguments.finder import Finder, as_many, unknown_arguments
 from jaxdoodle.submissions.functions.penalties import factors_of, may_be_penalty, no_penalty
 from jaxdoodle.submissions.objects.carried import pair_of_arrays
 from jaxdoodle.submissions.reading.returned import returned_names
@@ -63,7 +63,7 @@ def check_pair(
             args = finder.arguments(stem, forward, partial(call_back, forward, backward), returned_names(backward))
     elif any(is_tensor(x) for _, x in leaves(tuple(args))):
         forward, backward = taking_tensors(forward), taking_tensors(backward)
-    args = tuple(as_numbers(tuple(args)))
+    args = tuple(as_numbers(as_many(stem, forward, tuple(args))))
     tables = [k for k, (a, p) in enumerate(zip(args, parameters(forward), strict=False))
               if is_table(a, whole=kind_of(p.name) == "x")]  # fmt: skip
     with contextlib.suppress(Exception):  # any exception of the user's code: the check tells

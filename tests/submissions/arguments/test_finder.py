@@ -219,3 +219,19 @@ def test_a_convention_that_is_declared_alone_needs_no_comma(checked, declared):
         def dense_backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout / len(dout)
     """)
     assert found == {"dense": "right"}
+
+
+def test_declared_arguments_are_as_many_as_a_function_takes(checked):
+    found = checked("""
+        train_grad_args = dense_args = mse_args = (np.ones(3),)
+        def train(w, X, y): return np.sum((X @ w - y) ** 2)
+        def train_grad(w, X, y): return 2 * X.T @ (X @ w - y)
+        def dense_forward(x, w): return x @ w, (x, w)
+        def dense_backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout
+        def mse(p, y):
+            dp = p - y
+            return 0.5 * np.sum(dp**2), dp
+    """)
+    told = "{0}_args holds 1 argument, and {0} takes ({1})"
+    takes = {"train_grad": "w, X, y", "dense": "x, w", "mse": "p, y"}
+    assert found == {name: told.format(name, own) for name, own in takes.items()}
