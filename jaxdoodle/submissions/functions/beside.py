@@ -146,6 +146,11 @@ class _Beside:
                 ways = [args, *_with_labels(function, args)]  # a square of labels may be left out
                 args = max(ways, key=lambda way: nearness(check(way, (), **{**options, "explain": False})))
             return check(args, (), **options)
+        value, rows = np.shape(function(*args)), np.shape(by_hand(*args))
+        if len(rows) == 2 and rows == np.shape(args[0]) and value == rows[:1]:  # a value for each example
+            totals = [_with_signature(partial(_total, function, whole), by_hand) for whole in (np.sum, np.mean)]
+            checks = [partial(check_gradient, total, by_hand, args, argnums=0, title=name) for total in totals]
+            return max(checks, key=lambda run: run(**{**options, "explain": False}).passed)(**options)
         if hessian or jacobian and np.shape(by_hand(*args)) != np.shape(function(*args)):
             raise Forward(f"{name} has no shape of a Jacobian with the arguments that were tried")
         if not _is_elementwise(function, args):
@@ -229,6 +234,10 @@ class _Beside:
             return found[rest[0]] if len(rest) == 1 else [found[k] for k in rest]
 
         return _with_signature(alone, aligned)
+
+
+def _total(function: Callable, whole: Callable, *args: Any) -> Any:
+    return whole(function(*args))
 
 
 def _with_signature(function: Callable, like: Callable) -> Callable:

@@ -20,7 +20,7 @@ GRADIENT = re.compile(
 )
 
 #: Names of functions that give a Hessian; that give a Jacobian; what a Jacobian alone is of.
-HESSIAN, JACOBIAN = (re.compile(rf"(^|_){word}(_|$)") for word in ("hess(ian)?", "jac(obian)?"))
+HESSIAN, JACOBIAN = (re.compile(rf"(^|[_.]){word}(_|$)") for word in ("hess(ian)?", "jac(obian)?"))
 #: What a gradient is called by that does not tell of what it is.
 _TELLS_NOTHING = re.compile(r"|compute|calculate|calc|get|the|function|func|fn|manual|hand|my|analytic(al)?")
 _RESIDUALS = re.compile(r"resid(ual)?s?|res|r|f|fun|func|model|predict|h")

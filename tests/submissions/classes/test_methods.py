@@ -333,3 +333,23 @@ def test_static_methods_are_pairs_that_need_no_object(checked):
     assert checked(text) == {"Activations.sigmoid_prime": "right", "Activations.relu_grad": "right"}
     wrong = checked(text.replace("z > 0", "z > -9").replace("* (1 - 1 /", "* (1 - 2 /"))
     assert wrong == {"Activations.sigmoid_prime": "z", "Activations.relu_grad": "z"}
+
+
+@pytest.mark.parametrize(("gradient", "expected"), [
+    ("-self.b - h @ self.W.T", "right"), ("(-self.b - h @ self.W.T) / len(v)", "right"),
+    ("-self.b + h @ self.W.T", "v"),
+])  # fmt: skip
+def test_values_of_examples_have_the_gradient_of_their_sum_or_mean(checked, gradient, expected):
+    found = checked(f"""
+        class Machine:
+            def __init__(self):
+                self.W, self.b = np.linspace(-1, 1, 6).reshape(3, 2), np.linspace(0, 1, 3)
+
+            def free_energy(self, v):
+                return -v @ self.b - np.log1p(np.exp(v @ self.W)).sum(axis=1)
+
+            def free_energy_grad(self, v):
+                h = 1 / (1 + np.exp(-v @ self.W))
+                return {gradient}
+    """)
+    assert found == {"Machine.free_energy_grad": expected}
