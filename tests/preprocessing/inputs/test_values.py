@@ -73,6 +73,18 @@ PICTURES = {
     "streamlit's canvas": lambda: type("CanvasResult", (), {"image_data": rgba(), "json_data": None})(),
     "pixels of a canvas": lambda: rgba().ravel(),
     "ImageData": lambda: {"data": rgba().ravel().tolist(), "width": INK.shape[1], "height": INK.shape[0]},
+    "ImageData of a browser in JSON": lambda: {
+        "data": {str(k): int(v) for k, v in enumerate(rgba().ravel())},
+        "width": INK.shape[1],
+        "height": INK.shape[0],
+    },
+    "ImageData of floats": lambda: {"data": (rgba() / 255).ravel(), "width": INK.shape[1], "height": INK.shape[0]},
+    "gray ImageData": lambda: {"data": PAGE.ravel().tolist(), "width": INK.shape[1], "height": INK.shape[0]},
+    "ImageData of a data URL": lambda: {
+        "data": "data:image/png;base64," + base64.b64encode(png()).decode(),
+        "width": 1,
+        "height": 1,
+    },
     "a picture in a record": lambda: {"img": png(), "label": 7},
     "a file that was uploaded": lambda: ({"name": "a.png", "content": memoryview(png())},),
     "a picture with its label": lambda: (Image.fromarray(PAGE), 7),
@@ -87,6 +99,17 @@ PICTURES = {
 def test_every_form_of_a_picture_is_that_picture(form):
     found = preprocess(PICTURES[form](), MNIST).bitmap.astype(int)
     assert np.abs(found - INK28).mean() < (6 if form == "bits" else 1.5)
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize("columns", [slice(31, 33), slice(32, 33), slice(35, 36), slice(8, 12)])
+def test_flat_numbers_are_gray_or_pixels_of_a_canvas_whatever_stands_there(ink, columns):
+    page = np.full((64, 64), 255 - ink, np.uint8)
+    page[10:54, columns] = ink
+    canvas = np.dstack([page] * 3 + [np.full_like(page, 255)])
+    want = preprocess(page, MNIST).bitmap
+    for flat in (page.ravel(), canvas.ravel(), np.dstack([np.full((64, 64, 3), ink), (page == ink) * 255]).ravel()):
+        assert np.abs(preprocess(flat, MNIST).bitmap.astype(int) - want).mean() < 1.5
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
@@ -201,6 +224,15 @@ def test_an_open_file_that_cannot_be_read_is_refused_in_one_line(tmp_path):
         preprocess(type("Upload", (), {"read": lambda self: 7})(), MNIST)
 
 
+def test_text_that_no_encoding_gives_and_a_value_that_holds_itself_are_refused():
+    as_text = io.TextIOWrapper(io.BytesIO(png()), encoding="utf-8", errors="surrogateescape")
+    endless, named = {}, {}
+    endless["a"], named["image"] = endless, named
+    for value in (as_text, endless, named):
+        with pytest.raises(InputError, match="binary mode|holds itself"):
+            preprocess(value, MNIST)
+
+
 def test_several_pictures_are_refused_whatever_holds_them():
     frames = [Image.fromarray(page) for page in (PAGE, INK)]
     for several in (frames, [PAGE, PAGE], {"a": png(), "b": png()}):
@@ -219,6 +251,9 @@ def test_several_pictures_are_refused_whatever_holds_them():
         7,
         np.array([["a"]]),
         {"data": [0], "width": 9, "height": 9},
+        {"data": [0] * 16, "width": -2, "height": -2},
+        {"data": [0] * 16, "width": None, "height": 2},
+        {"data": {"a": 0}, "width": 1, "height": 1},
     ],
 )
 def test_what_holds_neither_is_refused_in_one_line(value):
