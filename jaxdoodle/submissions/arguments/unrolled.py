@@ -9,14 +9,14 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, permutations, product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import parameters
 from jaxdoodle.submissions.arguments.by_name import Option, just, kind_of, mask, normal, one_hot, whole
-from jaxdoodle.submissions.reading.source import handed_to, source_tree
+from jaxdoodle.submissions.reading.source import nodes_with, source_tree
 from jaxdoodle.submissions.reading.words import PENALTY
 
 #: Sizes of layers, users, classes in the order of the parameters, each another; the number of examples.
@@ -42,16 +42,12 @@ def _is_named(size: ast.AST) -> bool:
 
 def _taken_apart(function: Any, name: str) -> Iterator[ast.AST]:
     """The bounds of slices of a parameter, and the shapes that it and its slices get; also in what it is handed to."""
-
-    def of(node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id == name or isinstance(node, ast.Subscript) and of(node.value)
-
-    for node in ast.walk(source_tree(function) or ast.Module([], [])):
-        if isinstance(node, ast.Subscript) and of(node.value) and isinstance(node.slice, ast.Slice):
-            yield from filter(None, (node.slice.lower, node.slice.upper))
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
-            yield from node.args if of(node.func.value) else node.args[1:] if any(map(of, node.args[:1])) else ()  # type: ignore[attr-defined]
-        yield from chain.from_iterable(_taken_apart(callee, own) for callee, own in handed_to(function, node, of))
+    for nodes, of in nodes_with(function, name, sliced=True):
+        for node in nodes:
+            if isinstance(node, ast.Subscript) and of(node.value) and isinstance(node.slice, ast.Slice):
+                yield from filter(None, (node.slice.lower, node.slice.upper))
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+                yield from node.args if of(node.func.value) else node.args[1:] if any(map(of, node.args[:1])) else ()  # type: ignore[attr-defined]
 
 
 def _sizes_in(node: ast.AST) -> set[str]:

@@ -159,13 +159,14 @@ class _Beside:
 
     def check_with_texts(self, options: dict[str, Any]) -> Report | None:
         """With each text that an argument of both is compared with, if any: ``act("relu", z)``."""
-        both = {p.name for p in parameters(self.gradient)}
-        own = zip(parameters(self.function), self.args, strict=False)
-        k = next((k for k, (p, a) in enumerate(own) if isinstance(a, str) and p.name in both), None)
-        if k is None:
+        both, taken = {p.name for p in parameters(self.gradient)}, parameters(self.function)
+        given = (*self.args, *(p.default for p in taken[len(self.args) :]))
+        values = {p.name: a for p, a in zip(taken, given, strict=False)}
+        mode = next((n for n, a in values.items() if isinstance(a, str) and n in both), None)
+        words = dict.fromkeys((values[mode], *words_compared(self.function, mode))) if mode else {}
+        if mode is None or len(words) < 2:
             return None
-        mode, others = parameters(self.function)[k].name, (*self.args[:k], *self.args[k + 1 :])
-        words = dict.fromkeys((self.args[k], *words_compared(self.function, mode)))
+        others = tuple(a for p, a in zip(taken, self.args, strict=False) if p.name != mode)
         report = self._first_wrong([({mode: word}, (mode,)) for word in words], others, options)
         return replace(report, title=self.name) if report is not None and report.passed else report
 
@@ -183,16 +184,24 @@ class _Beside:
         """With each of the values for parameters of both that the function takes, and the names of those that are told:
         the first report of a wrong one, or else the first."""
         first: Report | None = None
+        failed: dict[str, CheckError] = {}
         for given, told in ways:
             value_of, slope_of = (with_numbers_given(f, given) for f in (self.function, self.gradient))
             if not guessing.usable(value_of, args):
                 continue
-            report = check_beside(self.finder, self.name, value_of, slope_of, args, **options)
-            report = replace(report, title=" with ".join([self.name, *(f"{n}={given[n]}" for n in told)]))
+            title = " with ".join([self.name, *(f"{n}={given[n]}" for n in told)])
+            try:
+                report = check_beside(self.finder, self.name, value_of, slope_of, args, **options)
+            except CheckError as error:
+                failed[title] = error
+                continue
             if not report.passed:
-                return report
-            first = report if first is None else first
-        return first
+                return replace(report, title=title)
+            first = replace(report, title=title) if first is None else first
+        if first is None and failed:
+            raise next(iter(failed.values()))
+        notes = (f"{title} is not checked: {error}" for title, error in failed.items())
+        return None if first is None else replace(first, notes=(*first.notes, *notes))
 
     def _aligned(self) -> Callable:
         """The gradient as a function of the arguments of the function, in their order."""

@@ -32,7 +32,7 @@ from jaxdoodle.submissions.reading.source import source_text, source_tree
 
 #: What says that a Hessian is not the whole of one.
 _APPROXIMATES = re.compile(
-    r"approx|newton|fisher|expect|diag_|\bdiagonal (of|hess)|(\b[\w.]+)\.T *(@|\.dot\() *\2\b", re.I
+    r"approx|(gauss|quasi).?newton|fisher|expect|diag_|\bdiagonal (of|hess)|(\b[\w.]+)\.T *(@|\.dot\() *\3\b", re.I
 )
 
 

@@ -10,7 +10,7 @@ import linecache
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,12 +72,33 @@ def counts(function: Any, name: str) -> bool:
     return False
 
 
-def handed_to(function: Any, node: ast.AST, of: Callable[[ast.AST], bool]) -> Iterator[tuple[Any, str]]:
-    """The function of the file that a call hands such an argument to, and its name there."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(of, node.args)):
-        callee: Any = getattr(function, "__globals__", {}).get(node.func.id)
-        if callee is not function and inspect.isfunction(callee):
-            yield from ((callee, p.name) for p, a in zip(parameters(callee), node.args, strict=False) if of(a))
+def _is_named(name: str, sliced: bool = False) -> Callable[[Any], bool]:
+    """Is a node the parameter, or, ``sliced``, a part of it?"""
+
+    def named(node: Any) -> bool:
+        return (
+            isinstance(node, ast.Name)
+            and node.id == name
+            or (sliced and isinstance(node, ast.Subscript) and named(node.value))
+        )
+
+    return named
+
+
+def nodes_with(function: Any, name: str, sliced: bool = False) -> list[tuple[list[ast.AST], Callable[[Any], bool]]]:
+    """The nodes of a function, and of each function of the file that it hands a parameter (or a part of it) on to,
+    with what tells the parameter by its name there."""
+    reached, found = [(function, name)], []
+    for own, called in reached:  # grows
+        nodes, named = list(ast.walk(source_tree(own) or ast.Module([], []))), _is_named(called, sliced)
+        found.append((nodes, named))
+        for node in nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and any(map(named, node.args)):
+                callee: Any = getattr(own, "__globals__", {}).get(node.func.id)
+                taken = parameters(callee) if inspect.isfunction(callee) else []
+                given = ((callee, p.name) for p, a in zip(taken, node.args, strict=False) if named(a))
+                reached += [each for each in given if each not in reached]
+    return found
 
 
 def entries_read(function: Any, name: str) -> int:
@@ -85,18 +106,14 @@ def entries_read(function: Any, name: str) -> int:
 
     Also where that is done by a function that it is handed to.
     """
-
-    def named(node: Any) -> bool:
-        return isinstance(node, ast.Name) and node.id == name
-
     counts = [0]
-    for node in ast.walk(source_tree(function) or ast.Module([], [])):
-        if isinstance(node, ast.Subscript) and named(node.value):
-            place = getattr(node.slice, "value", None)
-            counts.append(place + 1 if type(place) is int else 0)
-        elif isinstance(node, ast.Assign) and named(node.value):
-            counts += [len(getattr(t, "elts", ())) for t in node.targets]
-        counts += [entries_read(callee, own) for callee, own in handed_to(function, node, named)]
+    for nodes, named in nodes_with(function, name):
+        for node in nodes:
+            if isinstance(node, ast.Subscript) and named(node.value):
+                place = getattr(node.slice, "value", None)
+                counts.append(place + 1 if type(place) is int else 0)
+            elif isinstance(node, ast.Assign) and named(node.value):
+                counts += [len(getattr(t, "elts", ())) for t in node.targets]
     return max(counts)
 
 
@@ -105,23 +122,21 @@ def index_of(function: Any, name: str) -> str | None:
 
     Also where that is done by a function that it is handed to.
     """
-    tree = source_tree(function)
-    nodes = list(ast.walk(tree or ast.Module([], [])))
+    (own, named), *others = nodes_with(function, name)
+    used = _used_as_index(own, named) or ("one" if any(_used_as_index(*each) for each in others) else None)
+    loops = [(n.iter, n.target) for n in own if isinstance(n, ast.For | ast.comprehension) and named(n.iter)]
+    entries = [target.id for _, target in loops if isinstance(target, ast.Name) and target.id != name]
+    return used or ("several" if any(index_of(function, entry) for entry in entries) else None)
 
-    def named(node: Any) -> bool:
-        return isinstance(node, ast.Name) and node.id == name
 
+def _used_as_index(nodes: list[ast.AST], named: Callable[[Any], bool]) -> str | None:
     for node in nodes:
         within = (node.slice, *getattr(node.slice, "elts", ())) if isinstance(node, ast.Subscript) else ()
         if any(map(named, within)):
             return "one"
         if any(isinstance(entry, ast.Subscript) and named(entry.value) for entry in within):  # ``x[t][inputs[t]] = 1``
             return "several"
-        if any(index_of(callee, own) for callee, own in handed_to(function, node, named)):
-            return "one"
-    loops = [(n.iter, n.target) for n in nodes if isinstance(n, ast.For | ast.comprehension) and named(n.iter)]
-    entries = [target.id for _, target in loops if isinstance(target, ast.Name) and target.id != name]
-    return "several" if any(index_of(function, entry) for entry in entries) else None
+    return None
 
 
 _SYMBOLS = {"n": 2, "c": 3, "h": 6, "w": 4, "hh": 3, "ww": 2, "f": 2, "d": 5, "m": 3, "t": 4, "v": 7, "k": 3, "l": 8}

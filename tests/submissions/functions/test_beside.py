@@ -223,3 +223,21 @@ def test_each_text_that_a_derivative_is_chosen_by_is_checked(checked, change, ex
                 case "relu": return {change}(z > 0)
     """)
     assert found == expected
+
+
+@pytest.mark.parametrize("default", ["", '="sigmoid"'])
+@pytest.mark.parametrize(("power", "expected"), [(2, {"act_prime": "right"}), (1, {"act_prime with kind=tanh": "z"})])
+def test_a_text_that_cannot_be_checked_does_not_hide_the_others(checked, default, power, expected):
+    assert (
+        checked(f"""
+        def act(z, kind{default}):
+            if kind == "sigmoid": return 1 / (1 + np.exp(-z))
+            if kind == "softmax": return np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+            if kind == "tanh": return np.tanh(z)
+
+        def act_prime(z, kind{default}):
+            if kind in ("sigmoid", "softmax"): return act(z, kind) * (1 - act(z, kind))
+            if kind == "tanh": return 1 - np.tanh(z) ** {power}
+    """)
+        == expected
+    )

@@ -82,7 +82,9 @@ def hessian(theta, X, y, lam):
     ("return (X.T * (s * (1 - s) * y**2)) @ X / len(y) + lam * np.eye(len(theta))", "right"),
     ("return (X.T * (s * (1 - s))) @ X / len(y)", "theta"),
     ("return (X.T * s) @ X / len(y) + lam * np.eye(len(theta))", "theta"),
+    ("'for Newton steps'; return (X.T * s) @ X / len(y) + lam * np.eye(len(theta))", "theta"),
     ("return X.T @ X / len(y) + lam * np.eye(len(theta))", "hessian is not the derivative of gradient, and may be"),
+    ("'Gauss-Newton'; return X.T @ (X / len(y))", "hessian is not the derivative of gradient, and may be"),
     ("return s * (1 - s)", "hessian has no shape of a Jacobian"),
 ])  # fmt: skip
 def test_a_hessian_is_the_jacobian_of_the_gradient_beside_it(checked, hessian, expected):

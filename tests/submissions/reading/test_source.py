@@ -116,3 +116,15 @@ def test_entries_are_counted_that_are_read_one_by_one_also_by_what_is_called():
     assert [entries_read(curve, n) for n in ("t", "p")] == [0, 3]
     assert [entries_read(residuals, n) for n in ("q", "t", "y")] == [3, 1, 0]
     assert entries_read(lambda rows, k: rows[k] - rows[-1], "rows") == 0
+
+
+def there(p, k):
+    return p[2] if k else back_again(p, k - 1)
+
+
+def back_again(p, k):
+    return there(p, k) + p[0]
+
+
+def test_functions_that_hand_a_parameter_to_each_other_are_read_once():
+    assert entries_read(back_again, "p") == 3 and index_of(back_again, "p") is None
