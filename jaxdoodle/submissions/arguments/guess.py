@@ -62,8 +62,9 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
     """Values for these parameters, combination by combination."""
     for columns in (True, False) if any(re.search(r"\d|param", p.name) for p in taken) else (False,):
         shapes = shapes_of(function)
-        options = [options_of(function, p, k == 0, shapes, columns) for k, p in enumerate(taken)]
         kinds = [kind_of(p.name) for p in taken]
+        leads = not (kinds[0] == "gamma" and "x" in kinds)  # coefficients beta before data X
+        options = [options_of(function, p, leads and k == 0, shapes, columns) for k, p in enumerate(taken)]
         if any(LAYER.fullmatch(p.name.lower()) for p in taken):  # weights and examples of one network
             yield made([o[columns if kind == "x" else 0] for kind, o in zip(kinds, options, strict=True)])
         too_many = np.prod([len(o) for o in options]) > _TRIALS  # to try: first, all sizes but the batch are one
@@ -75,7 +76,7 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
         ):
             yield made([table.get("x" if k == 0 and table is not LINE else kind or "", o[0])
                         for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
-        kinds[0] = kinds[0] if kinds[0] in ("w", "intercept", "ids", "h") else "x"
+        kinds[0] = "x" if leads and kinds[0] not in ("w", "intercept", "ids", "h") else kinds[0]
         of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
         for tried in (of_two, options) if len(taken) > _FEW else (options, of_two):
             yield from map(made, islice(product(*tried), _TRIALS))
@@ -294,7 +295,9 @@ def _shapes_off(args: tuple, backward: Callable[[tuple], Any] | None, names: Seq
     if isinstance(gradients, dict):
         named: list[tuple[Any, Any]] = [(a, gradient_of(n, gradients)) for a, n in zip(args, names, strict=True)]
         return sum(is_array(g) and is_floating(a) and np.shape(a) != np.shape(g) for a, g in named)
-    floats = [a for a in args if is_floating(a)]
+    kinds, floats = [*map(kind_of, names)], [a for a in args if is_floating(a)]
+    if len(gradients) == 1 < len(floats) and kinds[0] in ("w", "gamma", "intercept") and "x" in kinds[1:]:
+        return int(is_array(gradients[0]) and np.shape(gradients[0]) != np.shape(args[0]))  # ``beta`` before ``X``
     if len(gradients) < len(floats):  # of which arguments they are is not known: none may be left over
         places = Counter(np.shape(a) for a in args if is_floating(a) or isinstance(a, float))
         return sum((Counter(np.shape(g) for g in gradients if is_array(g)) - places).values())

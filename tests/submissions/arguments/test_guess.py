@@ -368,3 +368,18 @@ def test_arguments_that_the_backward_refuses_are_passed_over_for_those_of_more_a
 def test_labels_choose_among_the_classes_of_a_table():
     logp, t = guess(lambda logp, t: -logp[np.arange(len(t)), t].mean())
     assert logp.shape == (4, 3) and t.shape == (4,)
+
+
+def test_a_gradient_of_coefficients_before_data_has_their_shape_and_not_that_of_the_data():
+    def nll(beta, X, event):
+        eta = X @ beta
+        return -np.sum(event * (eta - np.log(np.cumsum(np.exp(eta)))))
+
+    def grad(args):
+        beta, X, event = args
+        r = np.exp(X @ beta)
+        num, den = np.cumsum(r[:, None] * X, axis=0), np.cumsum(r)[:, None]
+        return -np.sum(event[:, None] * (X - num / den), axis=0)
+
+    args = guess(nll, grad)
+    assert np.shape(args[0]) == np.shape(grad(args)) == (args[1].shape[1],) and args[2].shape == args[1].shape[:1]
