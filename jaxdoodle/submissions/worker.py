@@ -49,6 +49,9 @@ def check_file(path: Path, pair_seconds: float = 45.0, **options: Any) -> Iterat
     for each in sorted(_all(finder), key=lambda each: each.line):
         found += 1
         yield _message(each, pair_seconds, options, known)
+        for name, reason in finder.unchecked.items():
+            yield {"unchecked": {"name": name, "line": each.line, "reason": reason}}
+        finder.unchecked.clear()
     for cls in marked_classes(finder):
         for title, run in layers.cases_of(cls):
             for dtype in ("float64", "float32"):

@@ -60,6 +60,7 @@ class Finder:
         self.code, self.names = code, vars(code.module)
         self.examples_ran = False
         self.taken: set[int] = set()
+        self.unchecked: dict[str, str] = {}  # what else came up in a check, and why it was not checked
         files = {name for name, _ in code.parts}
         for cls in [v for v in self.names.values() if isinstance(v, type) and v.__module__ == code.module.__name__]:
             _translate(vars(cls), partial(setattr, cls))

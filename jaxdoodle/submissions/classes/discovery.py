@@ -19,7 +19,7 @@ from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves
 from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.nn.base import Layer, Loss
 from jaxdoodle.submissions.arguments.by_name import kind_of
-from jaxdoodle.submissions.arguments.finder import Finder, Forward, Found, names_in
+from jaxdoodle.submissions.arguments.finder import Finder, Forward, Found, names_in, run_by
 from jaxdoodle.submissions.classes.layers import check_layer
 from jaxdoodle.submissions.classes.methods import check_held, check_methods, loss_alike, methods_of_arguments
 from jaxdoodle.submissions.classes.network_object import PREDICT, gradient_method, methods_of
@@ -31,7 +31,7 @@ from jaxdoodle.submissions.functions.pair import check_pair
 from jaxdoodle.submissions.functions.rules import check_context
 from jaxdoodle.submissions.functions.value_and_gradients import check_loss
 from jaxdoodle.submissions.objects.carried import layer_of_arrays, network_of_arrays
-from jaxdoodle.submissions.objects.instances import objects_of, own_classes
+from jaxdoodle.submissions.objects.instances import methods_in, objects_of, own_classes
 from jaxdoodle.submissions.objects.layer_object import BACKWARD, FORWARD, attributes, forward_of
 from jaxdoodle.submissions.reading.clipping import without_limits
 from jaxdoodle.submissions.reading.loss_names import GRADIENT, LOSS
@@ -96,8 +96,15 @@ def _way_to_check(finder: Finder, cls: type) -> Callable[..., Report] | None:
 
 
 def _without_limits(finder: Finder, cls: type, check: Callable[..., Report], **options: Any) -> Report:
-    """With gradients as they are before they are cut off, where that is right, or nothing is right as it is."""
-    plain, limits = without_limits(cls)
+    """With gradients as they are before they are cut off, where that is right, or nothing is right as it is.
+
+    What its value may be of stays as it is: what that cuts off is none.
+    """
+    methods = methods_in(cls)
+    gradients = {n for n in methods if n in (*BACKWARD, gradient_method(cls)) and not LOSS.search(n)}
+    whole, others = run_by(methods, gradients), {n: f for n, f in methods.items() if n not in gradients}
+    values = {n for n in others if n not in whole or n in (*FORWARD, *PREDICT) or LOSS.search(n)}
+    plain, limits = without_limits(cls, {n: methods[n] for n in whole - run_by(others, values)})
     if limits:
         told = f"gradients that are cut off at {', '.join(sorted(limits))} are checked as they are before"
         quick = {**options, "explain": False}

@@ -185,13 +185,16 @@ def _checked(finder: Finder, cls: type, layer: LayerObject, options: dict[str, A
     if report.passed:
         return with_penalty(report, layer)
     dy = _one_entry(finder.called_with(back), np.shape(layer.y))
-    if dy is None and ends_at_one_entry(back) and np.size(layer.y) > 1:
+    if unknown := dy is None and ends_at_one_entry(back) and np.size(layer.y) > 1:
         (dy := np.zeros(np.shape(layer.y), bool)).flat[1] = True
     if dy is not None:
         chosen = LayerObject(layer.thing, layer.inputs, only=dy)
-        notes = ["checked for what it is written for: an incoming gradient of one entry"]
+        notes = ["checked for what the file gives it: an incoming gradient of one entry"]
     report = _report_of_layer(chosen, cls, conventions, options)
     report = without_constants(finder, cls.__name__, report, back, [*layer.weights])
+    if unknown and report.passed:
+        raise CheckError(f"{back.__name__} returns at the first entry that is not zero of its incoming gradient: if it "
+                         'gets no other, call it so below if __name__ == "__main__"')  # fmt: skip
     return replace(report, notes=(*report.notes, *notes))
 
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxdoodle.submissions.reading.source import source_tree
@@ -24,12 +24,15 @@ def limits_of(function: Any) -> tuple[str, ...]:
     return tuple(sorted(clips.limits))
 
 
-def without_limits(cls: type) -> tuple[type, set[str]]:
-    """A class whose methods cut no gradients off, and what they cut them off at."""
-    methods = {n: f for n, f in inspect.getmembers(cls, inspect.isfunction) if n[:2] != "__"}
-    found = {n: limits for n, f in methods.items() if (limits := limits_of(f))}
-    own = {n: versions_of(methods[n], limits, [()])[0] for n, limits in found.items()}
-    return type(cls.__name__, (cls,), {**own, "__module__": cls.__module__}), set().union(*found.values())
+def without_limits(cls: type, methods: Mapping[str, Callable]) -> tuple[type, set[str]]:
+    """A class of whose methods these cut no gradients off, and what they cut them off at."""
+    own, found = dict[str, Any](), set[str]()
+    for n, f in methods.items():
+        if limits := limits_of(f):
+            (plain,) = versions_of(f, limits, [()])
+            own[n] = staticmethod(plain) if isinstance(inspect.getattr_static(cls, n), staticmethod) else plain
+            found.update(limits)
+    return type(cls.__name__, (cls,), {**own, "__module__": cls.__module__}), found
 
 
 def versions_of(
@@ -50,8 +53,13 @@ def _unclipped(function: Any, kept: Sequence[str], names: Sequence[str]) -> Call
     tree.body[0].decorator_list = []
     tree.body[0].args.args[:0] = [ast.arg(n) for n in names]
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
-    module = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
-    code = next(c for c in module.co_consts if isinstance(c, types.CodeType) and c.co_name == function.__name__)
+    owner = function.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    if owner.isidentifier():  # private names are those of a class
+        (body := ast.parse(f"class {owner}: pass")).body[0].body = tree.body  # type: ignore[attr-defined]
+        tree = body
+    code = compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec")
+    while code.co_name != function.__code__.co_name:
+        code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
     made = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
     made.altered = _Unclipped(kept).visit  # type: ignore[attr-defined]  # a repair stands in what is run

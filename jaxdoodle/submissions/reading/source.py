@@ -197,14 +197,18 @@ def _docstring(file: str) -> str:
 
 
 def ends_at_one_entry(backward: Any) -> bool:
-    """Does a loop of it pass over what is zero, and return at the first that is not?"""
-    loops = (n for n in ast.walk(source_tree(backward) or ast.Module([], [])) if isinstance(n, ast.For))
-    inside = [list(ast.walk(loop)) for loop in loops]
-    tests = [[ast.unparse(n.test) for n in nodes if isinstance(n, ast.If)] for nodes in inside]
-    return any(
-        any(isinstance(n, ast.Return) for n in nodes) and any(re.search(r"[!=]= 0\b", test) for test in own)
-        for nodes, own in zip(inside, tests, strict=True)
-    )
+    """Does a loop over the entries of what it takes pass over zeros, and return at the first other one?"""
+    for loop in ast.walk(source_tree(backward) or ast.Module([], [])):
+        if isinstance(loop, ast.For) and {"", *re.findall(r"\w+", ast.unparse(loop.iter))} - {"enumerate"} <= {
+            "",
+            *(p.name for p in parameters(backward)),
+        }:
+            entry = re.findall(r"\w+", ast.unparse(loop.target))[-1]
+            tests = {ast.unparse(n.test): n.body[-1] for n in loop.body if isinstance(n, ast.If)}
+            passed_over = isinstance(tests.get(f"{entry} == 0"), ast.Continue) and isinstance(loop.body[-1], ast.Return)
+            if passed_over or isinstance(tests.get(f"{entry} != 0"), ast.Return):
+                return True
+    return False
 
 
 #: How a sentence may tell that NAME gets no gradient, that others alone get one, and that this is not said, or not so

@@ -214,7 +214,8 @@ def test_a_sum_is_tried_where_a_loss_is_a_mean_by_default_but_a_softmax_may_be_t
             def backward(self):
                 return 2 * self.d / {size}
     """
-    assert checked(text) == {"MSE" if expected == "right" else "MSE with reduction=sum": expected}
+    of_a_loss = {"MSE": "right", "MSE with output=softmax": "its gradients are wrong, or of another loss"}
+    assert checked(text) == (of_a_loss if expected == "right" else {"MSE with reduction=sum": expected})
 
 
 FILTERS = """
@@ -259,8 +260,28 @@ def test_layers_that_step_by_themselves_or_take_one_entry_of_a_gradient(checked)
     assert checked(FILTERS) == {"Conv": "right", "Head": "right"}
     assert checked(FILTERS.partition("class Head")[0].replace("step += ", "step = ")) == {"Conv": "filters"}
     uncalled = FILTERS.partition("if __name__")[0]
-    assert checked(uncalled)["Head"] == "right"
+    assert checked(uncalled)["Head"].startswith("backprop returns at the first entry that is not zero")
     assert checked(uncalled.replace("return self.weight[:, i] * g", "return self.weight[:, i]"))["Head"] == "x"
+
+
+@pytest.mark.parametrize("passed_over", ["row == 0", "dout[row, k] != 0", "m.sum() == 0"])
+def test_a_return_within_the_loop_over_a_batch_is_wrong_whatever_is_passed_over(checked, passed_over):
+    text = f"""
+        class Square:
+            def forward(self, x):
+                self.x = x
+                return x ** 2
+            def backward(self, dout):
+                dx, m = np.zeros_like(self.x), np.ones(2)
+                for row in range(len(dout)):
+                    for k in range(dout.shape[1]):
+                        if {passed_over}:
+                            pass
+                        dx[row, k] = 2 * self.x[row, k] * dout[row, k]
+                return dx
+    """
+    assert checked(text) == {"Square": "right"}
+    assert checked(text.replace("        return dx", "            return dx")) == {"Square": "x"}
 
 
 def test_a_generator_of_the_file_draws_the_same_at_every_call(checked):

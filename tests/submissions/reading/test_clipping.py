@@ -158,3 +158,50 @@ class Recurrent:
 @pytest.mark.parametrize(("change", "expected"), [("self.x.T @", "right"), ("-self.x.T @", "w")])
 def test_the_gradients_of_a_layer_are_checked_as_they_are_before_they_are_cut_off(checked, change, expected):
     assert checked(BOUNDED_LAYER.replace("self.x.T @", change)) == {"Recurrent": expected}
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_a_layer_of_private_names_may_cut_off_in_a_method_that_its_backward_alone_calls(checked, static):
+    program = BOUNDED_LAYER.replace("self.w", "self.__w").replace("np.clip(d, -0.1, 0.1, out=d)", "self.__cut(d)")
+    parts = ("@staticmethod", "d") if static else ("", "self, d")
+    program += "    {}\n    def __cut({}): np.clip(d, -0.1, 0.1, out=d)\n".format(*parts)
+    assert checked(program) == {"Recurrent": "right"}
+    assert checked(program.replace("self.x.T @", "-self.x.T @")) == {"Recurrent": "w"}
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(" * (np.abs(self.d) < 1)", "right"), ("", "x")])
+@pytest.mark.parametrize("method", ["forward", "bounded", "__call__"])
+def test_what_a_layer_cuts_off_in_its_forward_stays_by_any_name(checked, method, mask, expected):
+    called = "return self.bounded(x)" if method == "bounded" else "d = self.d = 2 * x; d = np.clip(d, -1, 1); return d"
+    assert checked(f"""
+        class HardTanh:
+            def {method.replace("bounded", "forward")}(self, x):
+                {called}
+            def bounded(self, x):
+                d = self.d = 2 * x
+                d = np.clip(d, -1, 1)
+                return d
+            def backward(self, dy):
+                self.y = self.bounded(self.d / 2)
+                dx = np.clip(2 * dy{mask}, -50, 50)
+                return dx
+    """) == {"HardTanh": expected}
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(" * (np.abs(self.dense) < 1)", "right"), ("", "v")])
+def test_what_a_network_cuts_off_in_its_forward_stays_by_any_name(checked, mask, expected):
+    assert checked(f"""
+        class Net:
+            def __init__(self):
+                self.v, self.w = np.random.randn(4, 5), np.random.randn(5, 2)
+            def forward(self, x):
+                self.dense = x @ self.v
+                dense = np.clip(self.dense, -1, 1)
+                self.h = dense
+                return self.h @ self.w
+            def loss(self, x, y):
+                return 0.5 * np.sum((self.forward(x) - y) ** 2)
+            def backward(self, x, y):
+                d = self.forward(x) - y
+                return x.T @ (d @ self.w.T{mask}), self.h.T @ d
+    """) == {"Net": expected}
