@@ -9,6 +9,7 @@ import inspect
 import io
 import json
 import linecache
+import math
 import re
 import sys
 import tokenize
@@ -108,7 +109,8 @@ class UserCode:
         the module's names stay as they are.
 
         Args:
-          seconds: Time of the processor for each of these.
+          seconds: Time of the processor for the main part, for each test function, for each of these files, and for the
+            tests of each together.
         """
         names = vars(self.module)
         before = dict(names)
@@ -124,21 +126,27 @@ class UserCode:
             scope: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
             with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
                 exec(compile(path.read_text(encoding="utf-8-sig"), str(path), "exec", dont_inherit=True), scope)
-            self._run_tests(scope, seconds)
+            self._run_tests(scope, seconds, seconds)
         names.clear()
         names.update(before)
 
-    def _run_tests(self, names: dict[str, Any], seconds: float) -> None:
+    def _run_tests(self, names: dict[str, Any], seconds: float, together: float = math.inf) -> None:
+        start = clocks()
         for name, value in list(names.items()):
+            left = min(seconds, together - max(clocks(start)))
+            if left <= 0:
+                return
             if name.startswith("test") and isinstance(value, types.FunctionType) and not value.__code__.co_argcount:
-                with self.recording(), contextlib.suppress(BaseException), time_limit(seconds):
+                with self.recording(), contextlib.suppress(BaseException), time_limit(left):
                     value()
 
     def _users(self) -> list[Path]:
         """Files beside it that import it, a few."""
-        imports = re.compile(rf"^\s*(from|import)\s+([\w.]*\.)?{re.escape(self.path.stem)}\b", re.M)
+        folder = self.path.resolve().parent
+        name = rf"(\.|{re.escape(folder.name)}\.)?{re.escape(self.path.stem)}"  # and no ``torch.nn`` for ``nn``
+        imports = re.compile(rf"^\s*(from|import)\s+{name}(?![\w.])", re.M)
         found = []
-        for path in sorted(self.path.resolve().parent.glob("*.py")):
+        for path in sorted(folder.glob("*.py")):
             with contextlib.suppress(OSError):  # it cannot be read
                 if path.stem != self.path.stem and imports.search(path.read_text(encoding="utf-8", errors="replace")):
                     found.append(path)

@@ -60,6 +60,7 @@ def test_calls_are_recorded_of_files_beside_it_that_import_it(tmp_path, monkeypa
         "a_main": "from net_of_two import widen\nif __name__ == '__main__':\n    widen(21)\n",
         "test_net": "import net_of_two\ndef test_it():\n    net_of_two.widen(7)\n    raise SystemExit\n",
         "b_other": "def widen(n):\n    return n\nwiden(1)  # import net_of_two\n",
+        "c_other": "import torch.net_of_two\nimport net_of_two.parts\n",
     }
     for name, text in files.items():
         (tmp_path / f"{name}.py").write_text(text)
@@ -67,6 +68,11 @@ def test_calls_are_recorded_of_files_beside_it_that_import_it(tmp_path, monkeypa
     code = run_statements(tmp_path / "net_of_two.py", 1.0)
     code.run_examples(1.0)
     assert code.calls[UserCode.key(code.module.widen.__code__)] == [{"n": 21}, {"n": 7}]
+    monkeypatch.setattr("jaxdoodle.core.user_code._USERS", 9)
+    assert [path.stem for path in code._users()] == ["a_main", "test_net"]
+    (tmp_path / "d_user.py").write_text("from .net_of_two import widen\n")
+    (tmp_path / "e_user.py").write_text(f"import {tmp_path.name}.net_of_two\n")
+    assert [path.stem for path in code._users()] == ["a_main", "d_user", "e_user", "test_net"]
 
 
 def test_a_notebook_is_its_code_cells_without_magics(tmp_path):

@@ -42,3 +42,22 @@ def test_a_value_that_holds_beside_a_tie_passes_with_a_remark():
 
     report = check(pool, lambda r, dy: (r[0] == np.repeat(r[1], 2, axis=1)) * np.repeat(dy, 2, axis=1), (pairs,))
     assert report.passed and any("declare" in told for told in report.conventions)
+
+
+def test_a_value_whose_entries_alone_lie_between_those_beside_it_passes_as_one_to_declare():
+    x = np.array([0.5, -0.5])
+
+    def distance(x):
+        return np.abs(x.sum()), x
+
+    def told(value):
+        report = check(
+            distance,
+            lambda x, dy: dy * (value if x.sum() == 0 else np.sign(x.sum()) * np.ones(x.shape)),
+            (x,),
+        )
+        return report.passed, " ".join(report.conventions).split(" (")[0]
+
+    assert told(np.array([0.5, 0.5])) == (True, "x: at a kink, a value between those beside it")
+    assert told(np.array([1.0, -1.0])) == (True, "x: at a tie, every largest entry takes the whole gradient")
+    assert told(np.array([3.0, 3.0]))[0] is False
