@@ -66,7 +66,7 @@ def check_layer(finder: Finder, cls: type, **options: Any) -> Report:
         def check_made(given: dict[str, Any], **options: Any) -> Report | None:
             return _report(finder, cls, options, place, **given)[0]
 
-        return in_other_modes(finder, cls, report, check_made, **options) if report.passed else report
+        return in_other_modes(finder, cls, report, check_made, **options)
     below = [other.__name__ for other in own_classes(finder) if issubclass(other, cls) and other is not cls]
     if below:
         raise Forward(f"{cls.__name__} is checked as {', '.join(below)}")

@@ -80,7 +80,7 @@ def check_network(finder: Finder, cls: type, **options: Any) -> Report:
             network = next(filter(None, (_made(finder, cls, thing) for thing in things)), None)
             return None if network is None else report_of(network, **options)
 
-        return in_other_modes(finder, cls, report, check_made, **options) if report.passed else report
+        return in_other_modes(finder, cls, report, check_made, **options)
     method = methods_of(cls).get(gradient_method(cls) or "")
     raised = None if method is None else raised_by(method, finder.called_with(method))
     if raised is not None:

@@ -11,10 +11,8 @@ import numpy as np
 
 from jaxdoodle.gradcheck.setup.binding import required
 from jaxdoodle.gradcheck.setup.leaves import is_floating, leaves, rebuild
+from jaxdoodle.submissions.objects.instances import KEPT_SIZE, SMALL_SIZES
 from jaxdoodle.submissions.reading.returned import returned_names
-
-#: Sizes of layers up to which they stay, for classes may be written as a number; what others become, each another.
-_KEPT, _SMALL = 16, (5, 4, 3, 6, 7)
 
 
 def initial_parameters(functions: Mapping[str, Callable]) -> list[dict]:
@@ -46,6 +44,6 @@ def _sizes(count: int) -> Iterator[tuple]:
 
 def small(tree: Any) -> Any:
     """Arrays cut to small sizes: of axes of one length to the same."""
-    lengths = dict.fromkeys(n for _, x in leaves(tree) if is_floating(x) for n in np.shape(x) if n > _KEPT)
-    cut = dict(zip(lengths, _SMALL, strict=False))
+    lengths = dict.fromkeys(n for _, x in leaves(tree) if is_floating(x) for n in np.shape(x) if n > KEPT_SIZE)
+    cut = dict(zip(lengths, SMALL_SIZES, strict=False))
     return rebuild(tree, lambda _, x: x[tuple(slice(cut.get(n, n)) for n in x.shape)] if is_floating(x) else x)

@@ -214,16 +214,16 @@ def _made(finder: Finder, cls: type, **more: Any) -> Iterator[Any]:
 
 #: Entries of an image of guessed shape, at most.
 LARGEST = 3000
-#: A default that is no size for a check, and sizes in its place.
-_LARGE, _SMALL = 16, (5, 4, 3, 6, 7)
+#: A size up to which it stays, for a number of classes may be written elsewhere; what others become, each another.
+KEPT_SIZE, SMALL_SIZES = 16, (5, 4, 3, 6, 7)
 
 
 def _small_sizes(cls: type) -> dict[str, int]:
     """Where a constructor needs no arguments: sizes in place of large ones, each another."""
     taken = parameters(cls)
     sizes = [p.name for p in taken if type(p.default) is int and _size_kind(p.name) in ("in", "out")]
-    large = any(p.default > _LARGE for p in taken if p.name in sizes)
-    return dict(zip(sizes, _SMALL, strict=False)) if large and not any(p.default is p.empty for p in taken) else {}
+    large = any(p.default > KEPT_SIZE for p in taken if p.name in sizes)
+    return dict(zip(sizes, SMALL_SIZES, strict=False)) if large and not any(p.default is p.empty for p in taken) else {}
 
 
 #: Shapes of an image: channels first, or last.

@@ -36,7 +36,7 @@ def in_other_modes(
     """
     calls = (n for _, tree in finder.code.trees for n in ast.walk(tree) if isinstance(n, ast.Call))
     used = {ast.unparse(a).removesuffix("()") for n in calls for a in (*n.args, *(k.value for k in n.keywords))}
-    for given in _others(finder, cls):
+    for given in _others(finder, cls) if report.passed else ():
         with contextlib.suppress(CheckError):
             kinds = {k: v if isinstance(v, type | str) else type(v) for k, v in given.items()}
             title, made = titled(cls.__name__, kinds), {getattr(v, "__name__", repr(v)) for v in kinds.values()}
