@@ -30,6 +30,8 @@ from jaxdoodle.submissions.statements.block import HOLDERS, Block, Statement, bl
 
 #: What statements that stand in no function are called.
 _PROGRAM = "statements"
+#: What to do where data are not known.
+_CALL_IT = 'call it below if __name__ == "__main__"'
 
 
 def blocks(finder: Finder, checked: set[str]) -> Iterator[Found]:
@@ -151,33 +153,58 @@ def _starts(s: Statement) -> Iterator[tuple[list[Statement], int]]:
 
 
 def _with_made_up(finder: Finder, name: str, function: Any, starts: Sequence[tuple], **options: Any) -> Report:
-    """With data in place of those that the file does not hand a ``fit(X, y)``: what is wrong at all of them is told
-    where a gradient is right, or the mistake is proved, for the data may be other ones."""
-    reports = list[Report]()
-    for given in _made_up(finder, name, function):
-        bodies = [(body, functools.partial(start, given)) for body, start in starts]
-        with contextlib.suppress(Forward):
-            reports.append(check_blocks(name, bodies, **options | ({"explain": False} if reports else {})))
-            if reports[-1].passed:
-                return reports[-1]
-    if not reports:
+    """With data in place of those that the file does not hand a ``fit(X, y)``.
+
+    Right: with all labels that fit, of the first shapes that do. Wrong: with all that fit, of any shapes, and a
+    gradient is right. Else the data may be other ones. They fit where each gradient has the shape of its parameter.
+    """
+    wrong = list[tuple[Sequence, str]]()
+    for of_shapes in _made_up(finder, name, function):
+        right = list[tuple[Report, str]]()
+        for told, given in of_shapes.items():
+            bodies = [(body, functools.partial(start, given)) for body, start in starts]
+            with contextlib.suppress(CheckError):
+                report = check_blocks(name, bodies, **options | {"explain": False})
+                if report.passed:
+                    right.append((report, told))
+                elif all(np.isfinite(leaf.figures.rel_l2) for point in report.test_points[:1] for leaf in point.leaves):
+                    wrong.append((bodies, told))
+        if right and not wrong:
+            note = f"checked with data that were made up: {'; '.join(told for _, told in right)}"
+            return replace(right[0][0], notes=(*right[0][0].notes, note))
+        if right:
+            mixed = f"right with {right[0][1]}, wrong with {wrong[-1][1]}"
+            raise CheckError(f"{name} is {mixed}, which were made up; {_CALL_IT}")
+    if not wrong:
         return check_blocks(name, [])
-    proved = all(f.name != UNNAMED for f in reports[0].findings) or any(n.verdict != "wrong" for n in reports[0].leaves)
-    if not proved:
-        raise CheckError(f'{name} is wrong with data that were made up; call it below if __name__ == "__main__"')
-    return reports[0]
+    report = check_blocks(name, wrong[0][0], **options)
+    if all(leaf.verdict == "wrong" for leaf in report.leaves):
+        raise CheckError(f"{name} is wrong with data that were made up; {_CALL_IT}")
+    return replace(report, notes=(*report.notes, f"checked with data that were made up: {wrong[0][1]}"))
 
 
-def _made_up(finder: Finder, name: str, function: Any) -> Iterator[dict[str, Any]]:
-    """Arguments for a function of inputs and labels: each kind of labels."""
+def _made_up(finder: Finder, name: str, function: Any) -> Iterator[dict[str, dict[str, Any]]]:
+    """Arguments by what the labels are, for one after the other of the shapes that inputs and labels may have."""
     kinds = {p.name: kind_of(p.name) for p in parameters(function) if p.default is p.empty}
     own = {"self": next(objects_of(finder, finder.names[name.partition(".")[0]]), None)} if "self" in kinds else {}
     if not {kind for n, kind in kinds.items() if n not in own} <= {"x", "y"}:
         return
     draw, each = np.random.default_rng(0), np.arange(6)
-    x, labels = draw.uniform(0.1, 0.9, (6, 4)), [each % 2.0, each % 2 * 2.0 - 1, each % 3, np.eye(3)[each % 3]]
-    for y in [*labels, draw.normal(size=6)] if "y" in kinds.values() else [None]:
-        yield {n: x if kind == "x" else y for n, kind in kinds.items()} | own
+    x, any_y, of_each = draw.normal(size=(6, 4)), draw.normal(size=6), draw.normal(size=(6, 3))
+    lists: dict[str, Any] = {
+        "labels 0 and 1": each % 2.0,
+        "labels -1 and 1": each % 2 * 2.0 - 1,
+        "labels 0, 1 and 2": each % 3,
+        "numbers": any_y,
+    }
+    columns = {f"{told} in a column": np.asarray(y, float)[:, None] for told, y in lists.items()}
+    rows = {
+        "one-hot rows": np.eye(3)[each % 3],
+        "rows that sum to 1": of_each + (1 - of_each.sum(1, keepdims=True)) / 3,
+    }
+    for inputs, labels in ((x, lists), (x, rows), (x, columns), (x[:, 0], lists)):
+        given = labels if "y" in kinds.values() else {"inputs": None}
+        yield {told: {n: inputs if kind == "x" else y for n, kind in kinds.items()} | own for told, y in given.items()}
 
 
 def _variables(

@@ -434,3 +434,39 @@ def test_a_fit_without_a_call_gets_made_up_data_and_entries_of_a_table_are_gradi
 def test_a_gradient_that_is_wrong_at_all_made_up_data_is_told_if_another_is_right(checked):
     told = checked(FITTED.replace("d.sum()", "d.mean()").replace("X.T @ d", "X.T @ d**2"))["Regression.fit"]
     assert told.startswith("Regression.fit is wrong with data that were made up")
+
+
+FIT = """
+def train(X, y, steps=3):
+    w, b = np.full({shape}, 0.3), 0.1
+    for _ in range(steps):
+        error = {output} + b - y
+        loss = np.mean(error ** 2)
+        dw = 2 / len(X) * {gradient}
+        db = 2 * np.mean(error)
+        w, b = w - 0.1 * dw, b - 0.1 * db
+"""
+COLUMN = FIT.format(shape="(X.shape[1], 1)", output="X @ w", gradient="(X.T @ error)")
+
+
+def test_made_up_labels_have_the_shape_in_which_gradients_fit_their_parameters(checked):
+    assert checked(COLUMN) == {"train": "right"}  # labels in one axis would be broadcast against the column
+    assert checked(COLUMN.replace("2 * np.mean(error)", "np.mean(error)")) == {"train": "b"}
+    one_feature = FIT.format(shape="()", output="X * w", gradient="np.sum(X * error)")
+    assert "which were made up" in checked(one_feature)["train"]  # inputs in two axes would be, too
+
+
+@pytest.mark.parametrize("labels", ["np.abs(y)", "y ** 2"])
+@pytest.mark.parametrize("shape", ["X.shape[1]", "(X.shape[1], 1)", "(X.shape[1], 3)"])
+def test_what_is_right_with_some_made_up_labels_alone_is_not_checked(checked, labels, shape):
+    right = FIT.format(shape=shape, output="X @ w", gradient="(X.T @ error)").replace("len(X)", "error.size")
+    assert checked(right) == {"train": "right"}
+    wrong = right.replace("        dw =", f"        error = error + y - {labels}\n        dw =")
+    told = checked(wrong)["train"]
+    assert "right with" in told and "which were made up" in told
+
+
+def test_with_made_up_data_a_factor_of_all_gradients_is_not_told_as_wrong(checked):
+    by_size = COLUMN.replace("steps=3", "steps=3, batch_size=32").replace("len(X)", "batch_size")
+    by_size = by_size.replace("2 * np.mean(error)", "2 / batch_size * np.sum(error)")
+    assert checked(by_size, explain=True)["train"].startswith("train is wrong with data that were made up")
