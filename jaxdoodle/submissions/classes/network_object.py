@@ -27,6 +27,7 @@ from jaxdoodle.submissions.objects.layer_object import (
     is_buffer,
     kept_gradient,
     output_of,
+    put,
     set_at,
 )  # fmt: skip
 from jaxdoodle.submissions.reading.loss_names import LOSS
@@ -81,6 +82,7 @@ class Network:
             self.losses, self.loss, self.gradient_name = [name], name, None
         self.cost: Callable | None = None
         self.numbers = dict[str, float]()  # in place of defaults
+        self.replaced = set[str]()  # what a forward puts anew, with other values
         self.held = {
             n: v for n, v in attributes(thing).items()
             if n not in data and not is_buffer(n, attributes(thing)) and any(is_floating(a) for _, a in leaves(v))
@@ -95,10 +97,14 @@ class Network:
         self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:  # of the layers in it
             self.held = {n: w for n, w in arrays_of(thing).items() if "/" in n and not self._is_buffer(n)}
-            own = self.placed(self.held, x, y)
+            draw = np.random.default_rng(0)  # what was kept at the same inputs is another value, too
+            moved = {n: w + 1e-3 * draw.normal(size=w.shape) if isinstance(w, np.ndarray | np.floating) else w
+                     for n, w in self.held.items()}  # fmt: skip
+            own = self.placed(moved, x, y)
             before = {n: get_at(own, n) for n in self.held}
             self.output(own, x, y)  # which replaces what layers keep for their gradients
-            self.held = {n: w for n, w in self.held.items() if get_at(own, n) is before[n]}
+            self.replaced = {n for n, w in before.items() if not _same(w, get_at(own, n))}
+            self.held = {n: w for n, w in self.held.items() if n not in self.replaced}
             found = self.gradients(self.held, x, y)
             self.held = {n: v for n, v in self.held.items() if found.get(n) is not None}
         if not self.held:
@@ -118,9 +124,9 @@ class Network:
         thing = copy.deepcopy(self.thing, {id(own[n]): a for n, a in given.items() if is_array(own.get(n))})
         for name, value in attributes(thing).items():
             if name.lower() in RATES and isinstance(value, float):
-                setattr(thing, name, 1.0)  # what is subtracted from a parameter is then its gradient
+                put(thing, name, 1.0)  # what is subtracted from a parameter is then its gradient
         for name, value in new.items():
-            set_at(thing, name, value) if "/" in name else setattr(thing, name, value)
+            set_at(thing, name, value) if "/" in name else put(thing, name, value)
         return thing
 
     def _call(self, thing: Any, name: str, x: Any, y: Any, output: Any = None) -> Any:
@@ -282,6 +288,11 @@ def _alike(g: Any, value: Any) -> bool:
     if isinstance(value, list | tuple):
         return isinstance(g, list | tuple) and len(g) == len(value) and all(map(_alike, g, value))
     return g is not None and lengths(g) == np.shape(value) if is_floating(value) or isinstance(value, float) else True
+
+
+def _same(before: Any, after: Any) -> bool:
+    """One array, or arrays of the same values."""
+    return after is before or isinstance(after, np.ndarray | float) and np.array_equal(before, after)
 
 
 def _subtracted(before: Any, after: Any) -> Any:

@@ -104,7 +104,7 @@ def _with_missing(finder: Finder, cls: type, network: Network, report: Report) -
     used = network.gradient_name or network.loss or ""
     others = methods.keys() - run_by(methods, {used})
     elsewhere = {word for n in others if re.search("grad|back|deriv|bptt", n) for word in names_in(methods[n])}
-    held, missing = {id(a) for _, a in leaves(network.held)}, list[Finding]()
+    held, missing, unknown = {id(a) for _, a in leaves(network.held)}, list[Finding](), ""
     for n, w in arrays_of(network.thing).items():
         own = re.split("[./]", n)
         if id(w) in held or not np.ndim(w) or not looks_learned(own[-1]) or {*own} & elsewhere:
@@ -113,8 +113,12 @@ def _with_missing(finder: Finder, cls: type, network: Network, report: Report) -
             (other := copy.copy(network)).thing = copy.deepcopy(network.thing)
             set_at(other.thing, n, w + np.random.default_rng(0).normal(size=np.shape(w)))
             values = [each.value(network.held, network.x, network.y) for each in (network, other)]
-            if not np.array_equal(*values):
+            if not np.array_equal(*values) and n in network.replaced:
+                unknown = n
+            elif not np.array_equal(*values):
                 missing.append(Finding("gradient missing", f"no gradient of {n} was found after {used}", (n,)))
+    if unknown:
+        raise CheckError(f"{cls.__name__} changes {unknown} where it computes its output")
     whole = replace(report, findings=(*report.findings, *missing))
     return without_constants(finder, cls.__name__, whole, getattr(cls, used), [*network.held]) if missing else report
 

@@ -21,7 +21,7 @@ from jaxdoodle.gradcheck.setup.problem import CheckError
 from jaxdoodle.submissions.arguments import guess as guessing
 from jaxdoodle.submissions.arguments.by_name import is_generator
 from jaxdoodle.submissions.arguments.finder import Finder, names_in, run_by
-from jaxdoodle.submissions.objects.layer_object import FORWARD, RATES, arrays_of, attributes
+from jaxdoodle.submissions.objects.layer_object import FORWARD, RATES, arrays_of, attributes, put
 from jaxdoodle.submissions.reading.source import source_tree
 from jaxdoodle.submissions.reading.words import english
 
@@ -118,7 +118,7 @@ def with_values(thing: Any, limits: dict[str, Any]) -> list[Any]:
     with contextlib.suppress(Exception):  # any exception of the user's code
         whole = copy.deepcopy(thing)
         for name, value in limits.items():
-            setattr(whole, name, value)
+            put(whole, name, value)
         return [whole]
     return []
 

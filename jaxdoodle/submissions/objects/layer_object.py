@@ -183,8 +183,8 @@ def kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
         return _kept_beside(done, part, rest) if found is None and not _is_layer(get_at(done, part)) else found
     holder, _, key = name.partition(".")
     value = get_at(before, name)
-    if key in _VALUES and hasattr(getattr(done, holder), "grad"):
-        return getattr(done, holder).grad
+    if key in _VALUES and hasattr(get_at(done, holder), "grad"):
+        return get_at(done, holder).grad
     beside = {n: v for n, v in attributes(done).items() if n != holder}
     if key:
         tables = {
@@ -192,7 +192,7 @@ def kept_gradient(done: Any, before: Any, name: str, written: set[str]) -> Any:
         }
         called = [n for n in tables if re.search("grad|^d|^g$", n)]
         others = [n for n in tables if n not in called and f"{n}.{key}" in written and not _MOMENTS.search(n)]
-        others = [n for n in others if name not in written and _shapes(tables[n]) == _shapes(getattr(done, holder))]
+        others = [n for n in others if name not in written and _shapes(tables[n]) == _shapes(get_at(done, holder))]
         for n in called + others * (len(others) == 1):
             grads: Any = tables[n]
             found = grads.get(key) if isinstance(grads, dict) else grads[int(key)] if key.isdigit() else None
@@ -257,7 +257,8 @@ def arrays_of(thing: Any, seen: set[int] | None = None) -> dict[str, Any]:
     seen.add(id(thing))
     for name, value in attributes(thing).items():
         entries = {name: value}
-        if (table := named(value)) is not None:
+        is_layer = isinstance(value, dict) and any(hasattr(type(value), method) for method in BACKWARD)
+        if not is_layer and (table := named(value)) is not None:
             entries = {f"{name}.{k}": v for k, v in table.items()}
         elif isinstance(value, list | tuple):
             entries = {f"{name}.{k}": v for k, v in enumerate(value)}
@@ -284,7 +285,7 @@ def get_at(thing: Any, name: str) -> Any:
     if rest:
         return get_at(get_at(thing, part), rest)
     holder, _, key = name.partition(".")
-    value = thing[holder] if isinstance(thing, dict) else getattr(thing, holder)
+    value = thing[holder] if isinstance(thing, dict) and holder in thing else getattr(thing, holder)
     if key and (hasattr(value, "_fields") or not isinstance(value, list | tuple | dict)):
         return getattr(value, key)
     return value[key if isinstance(value, dict) else int(key)] if key else value
@@ -298,21 +299,19 @@ def set_at(thing: Any, name: str, value: Any) -> None:
     part, _, rest = name.partition("/")
     if rest:
         return set_at(get_at(thing, part), rest, value)
-    if isinstance(thing, dict):  # of a layer
-        return thing.update({name: value})
     old = get_at(thing, name)
     if isinstance(old, float):  # two numbers may be one object by chance
         holder, _, key = name.partition(".")
-        held = copy.copy(getattr(thing, holder)) if key else value
+        held = copy.copy(get_at(thing, holder)) if key else value
         if isinstance(held, list | dict) and key:
             held[int(key) if isinstance(held, list) else key] = value  # type: ignore[index]
         elif key:
             setattr(held, key, value)
-        return setattr(thing, holder, held)
+        return put(thing, holder, held)
     resized = np.shape(value) != np.shape(old)
     other = resized or np.asarray(value).dtype != np.asarray(old).dtype
     place, _, key = name.partition(".")
-    box: Any = getattr(thing, place)
+    box: Any = get_at(thing, place)
     own = copy.copy(box) if key in _VALUES and not isinstance(box, list | dict) else None
 
     def new(holder: str, held: Any) -> Any:
@@ -328,11 +327,18 @@ def set_at(thing: Any, name: str, value: Any) -> None:
         setattr(own, n, new(n, held))
     for holder, held in list(attributes(thing).items()):
         if isinstance(held, dict):
-            setattr(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
+            put(thing, holder, {k: new(f"{holder}.{k}", v) for k, v in held.items()})
         elif children(held) is not None:
-            setattr(thing, holder, rebuild(held, lambda _, v: new(holder, v)))  # noqa: B023
+            put(thing, holder, rebuild(held, lambda _, v: new(holder, v)))  # noqa: B023
         elif new(holder, held) is not held:
-            setattr(thing, holder, new(holder, held))
+            put(thing, holder, new(holder, held))
+
+
+def put(thing: Any, holder: str, value: Any) -> None:
+    if isinstance(thing, dict) and holder in thing:
+        thing[holder] = value
+    else:
+        setattr(thing, holder, value)
 
 
 def _copied(w: Any) -> Any:
@@ -357,7 +363,7 @@ def backward_of(thing: Any) -> Callable:
 
 def attributes(thing: Any) -> dict[str, Any]:
     """What an object holds, in a dictionary or in slots; what a layer does that is a dictionary."""
-    if isinstance(thing, dict):
-        return {k: v for k, v in thing.items() if isinstance(k, str) and not re.search("[./]", k)}
+    items = thing.items() if isinstance(thing, dict) else ()
+    entries = {k: v for k, v in items if isinstance(k, str) and not re.search("[./]", k)}
     slots = [n for cls in type(thing).__mro__ for n in getattr(cls, "__slots__", ()) if hasattr(thing, n)]
-    return getattr(thing, "__dict__", {}) | {n: getattr(thing, n) for n in slots}
+    return getattr(thing, "__dict__", {}) | entries | {n: getattr(thing, n) for n in slots}

@@ -239,3 +239,35 @@ def test_a_network_may_leave_its_parameters_and_their_gradients_to_its_layers(ch
     everything = "stack.0/offset, stack.0/weights, stack.1/offset, stack.1/weights"
     assert checked(text) == {"Fc": "right", "MLP": "right"}
     assert checked(text.replace("p.size", "len(p)"))["MLP"] == everything
+
+
+@pytest.mark.parametrize(
+    ("anew", "db", "expected"),
+    [
+        ("self.b.astype(float)", "d.sum(axis=0)", "right"),
+        ("self.b.astype(float)", "2 * d.sum(axis=0)", "l1/b, l2/b"),
+        ("np.maximum(self.b, 0)", "d.sum(axis=0)", "Net changes l2/b where it computes its output"),
+    ],
+)
+def test_a_parameter_that_forward_puts_anew_with_its_values_is_one(checked, anew, db, expected):
+    text = f"""
+        class Dense:
+            def __init__(self, n, m): self.W, self.b = np.random.randn(n, m), np.zeros(m)
+            def forward(self, x):
+                self.x = x
+                self.b = {anew}
+                return x @ self.W + self.b
+            def backward(self, d):
+                self.dW, self.db = self.x.T @ d, {db}
+                return d @ self.W.T
+        class Net:
+            def __init__(self, n=4, m=5, k=3): self.l1, self.l2 = Dense(n, m), Dense(m, k)
+            def forward(self, x):
+                self.h = np.tanh(self.l1.forward(x))
+                return self.l2.forward(self.h)
+            def loss(self, x, y): return 0.5 * np.sum((self.forward(x) - y) ** 2)
+            def backward(self, x, y):
+                d = self.l2.backward(self.forward(x) - y) * (1 - self.h ** 2)
+                return self.l1.backward(d)
+    """
+    assert checked(text)["Net"] == expected

@@ -381,3 +381,33 @@ class Flow:
 )
 def test_what_is_held_by_an_object_that_is_no_layer_has_its_gradients_beside_it(checked, kind, end, factor, expected):
     assert checked(HELD.format(kind=kind, end=end, factor=factor)) == {"Flow": expected}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [("", "right"), ("3 * ", "b")])
+@pytest.mark.parametrize("w", ['self["W"]', "self.W"])
+@pytest.mark.parametrize("grads", ["self.grads", "self"])
+def test_a_layer_that_is_a_dictionary_holds_its_entries_and_its_attributes(checked, w, grads, factor, expected):
+    text = f"""
+        class Dense(dict):
+            def __init__(self, n=4, m=3):
+                super().__init__(name="dense")
+                {w}, {w.replace("W", "b")} = np.random.randn(n, m), np.zeros(m)
+                self.grads = {{}}
+            def forward(self, x):
+                self.x = x
+                return x @ {w} + {w.replace("W", "b")}
+            def backward(self, dout):
+                {grads}["dW"], {grads}["db"] = self.x.T @ dout, {factor}dout.sum(axis=0)
+                return dout @ {w}.T
+        class Net:
+            def __init__(self, n=4, m=5, k=3): self.l1, self.l2 = Dense(n, m), Dense(m, k)
+            def forward(self, x):
+                self.h = np.tanh(self.l1.forward(x))
+                return self.l2.forward(self.h)
+            def loss(self, x, y): return 0.5 * np.sum((self.forward(x) - y) ** 2)
+            def backward(self, x, y):
+                d = self.l2.backward(self.forward(x) - y) * (1 - self.h ** 2)
+                return self.l1.backward(d)
+    """
+    of_layers = expected if expected == "right" else "l1/b, l2/b"
+    assert checked(text) == {"Dense": expected, "Net": of_layers}
