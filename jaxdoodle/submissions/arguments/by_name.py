@@ -106,6 +106,12 @@ CELLS: tuple[dict[str, Option], ...] = tuple(
         ((4, 5), (4, 3), (8, 3), (3,)), ((5, 4), (3, 4), (3, 8), (3, 1)),
     )
 )  # fmt: skip
+#: Those of attention: two heads of two entries each, as at one entry its root shows no mistake.
+HEADS: dict[str, list[Option]] = {
+    "x": [normal(2, 3, 4), normal(3, 4)], "w": [normal(4, 12), normal(4, 4)], "b": [normal(12), normal(4)],
+    "size": [just(2)], "mask": [just(np.tril(np.ones((3, 3))))],
+}  # fmt: skip
+IS_HEADS = re.compile(r"((num|n)_?)?heads?")
 #: Numbers as the parameters of a regression on vectors.
 LINE: dict[str, Option] = {"x": normal(6), "y": normal(6), "w": just(np.float64(0.7)), "b": just(np.float64(-0.2)),
                            "intercept": just(np.float64(-0.2))}  # fmt: skip

@@ -21,6 +21,8 @@ from jaxdoodle.gradcheck.setup.leaves import gradient_of, is_array, is_floating,
 from jaxdoodle.submissions.arguments import cells, unrolled
 from jaxdoodle.submissions.arguments.by_name import (
     CELLS,
+    HEADS,
+    IS_HEADS,
     LAYER,
     LINE,
     SQUARE,
@@ -78,6 +80,9 @@ def candidates(function: Any, taken: Sequence[inspect.Parameter]) -> Iterator[li
                         for k, (kind, o) in enumerate(zip(kinds, options, strict=True))])  # fmt: skip
         kinds[0] = "x" if leads and kinds[0] not in ("w", "intercept", "ids", "h") else kinds[0]
         of_two = [TWO_SIZES.get(kind, o[:3]) for kind, o in zip(kinds, options, strict=True)]
+        if any(map(IS_HEADS.fullmatch, (p.name for p in taken))):
+            of_heads = [HEADS.get(kind or "", o[:3]) for kind, o in zip(kinds, options, strict=True)]
+            yield from map(made, islice(product(*of_heads), _TRIALS))
         for tried in (of_two, options) if len(taken) > _FEW else (options, of_two):
             yield from map(made, islice(product(*tried), _TRIALS))
     symbolic = symbolic_shapes(function).keys() & {p.name for p in taken}

@@ -383,3 +383,31 @@ def test_a_gradient_of_coefficients_before_data_has_their_shape_and_not_that_of_
 
     args = guess(nll, grad)
     assert np.shape(args[0]) == np.shape(grad(args)) == (args[1].shape[1],) and args[2].shape == args[1].shape[:1]
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(" / np.sqrt(D)", "right"), ("", "wqkv, x")])
+def test_a_head_has_more_than_one_entry_as_its_root_would_not_count(checked, scale, expected):
+    text = f"""
+        def attention_fwd(x, wqkv, wo, n_head):
+            B, T, C = x.shape
+            D = C // n_head
+            parts = np.split(x @ wqkv, 3, axis=-1)
+            q, k, v = (a.reshape(B, T, n_head, D).transpose(0, 2, 1, 3) for a in parts)
+            att = np.exp(q @ k.swapaxes(-1, -2) / np.sqrt(D))
+            att /= att.sum(-1, keepdims=True)
+            y = (att @ v).transpose(0, 2, 1, 3).reshape(B, T, C)
+            return y @ wo, (x, wqkv, wo, q, k, v, att, y, n_head)
+
+        def attention_bwd(dout, cache):
+            x, wqkv, wo, q, k, v, att, y, n_head = cache
+            B, T, C = x.shape
+            D = C // n_head
+            dwo = np.einsum("btc,btd->cd", y, dout)
+            dy = (dout @ wo.T).reshape(B, T, n_head, D).transpose(0, 2, 1, 3)
+            datt = dy @ v.swapaxes(-1, -2)
+            ds = att * (datt - (datt * att).sum(-1, keepdims=True)){scale}
+            parts = ds @ k, ds.swapaxes(-1, -2) @ q, att.swapaxes(-1, -2) @ dy
+            dqkv = np.concatenate([a.transpose(0, 2, 1, 3).reshape(B, T, C) for a in parts], axis=-1)
+            return dqkv @ wqkv.T, np.einsum("btc,btd->cd", x, dqkv), dwo
+    """
+    assert checked(text) == {"attention": expected}
