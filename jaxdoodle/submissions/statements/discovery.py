@@ -184,7 +184,7 @@ def _with_made_up(finder: Finder, name: str, function: Any, starts: Sequence[tup
 
 
 def _made_up(finder: Finder, name: str, function: Any) -> Iterator[dict[str, dict[str, Any]]]:
-    """Arguments by what the labels are, for one after the other of the shapes that inputs and labels may have."""
+    """Arguments by what the labels are, the most general first, for each shapes that inputs and labels may have."""
     kinds = {p.name: kind_of(p.name) for p in parameters(function) if p.default is p.empty}
     own = {"self": next(objects_of(finder, finder.names[name.partition(".")[0]]), None)} if "self" in kinds else {}
     if not {kind for n, kind in kinds.items() if n not in own} <= {"x", "y"}:
@@ -192,16 +192,14 @@ def _made_up(finder: Finder, name: str, function: Any) -> Iterator[dict[str, dic
     draw, each = np.random.default_rng(0), np.arange(6)
     x, any_y, of_each = draw.normal(size=(6, 4)), draw.normal(size=6), draw.normal(size=(6, 3))
     lists: dict[str, Any] = {
+        "numbers": any_y,
         "labels 0 and 1": each % 2.0,
         "labels -1 and 1": each % 2 * 2.0 - 1,
         "labels 0, 1 and 2": each % 3,
-        "numbers": any_y,
     }
     columns = {f"{told} in a column": np.asarray(y, float)[:, None] for told, y in lists.items()}
-    rows = {
-        "one-hot rows": np.eye(3)[each % 3],
-        "rows that sum to 1": of_each + (1 - of_each.sum(1, keepdims=True)) / 3,
-    }
+    of_each += (1 - of_each.sum(axis=1, keepdims=True)) / 3
+    rows = {"rows that sum to 1": of_each, "one-hot rows": np.eye(3)[each % 3]}
     for inputs, labels in ((x, lists), (x, rows), (x, columns), (x[:, 0], lists)):
         given = labels if "y" in kinds.values() else {"inputs": None}
         yield {told: {n: inputs if kind == "x" else y for n, kind in kinds.items()} | own for told, y in given.items()}
