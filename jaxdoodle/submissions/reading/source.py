@@ -198,16 +198,15 @@ def _docstring(file: str) -> str:
 
 def ends_at_one_entry(backward: Any) -> bool:
     """Does a loop over the entries of what it takes pass over zeros, and return at the first other one?"""
-    for loop in ast.walk(source_tree(backward) or ast.Module([], [])):
-        if isinstance(loop, ast.For) and {"", *re.findall(r"\w+", ast.unparse(loop.iter))} - {"enumerate"} <= {
-            "",
-            *(p.name for p in parameters(backward)),
-        }:
-            entry = re.findall(r"\w+", ast.unparse(loop.target))[-1]
-            tests = {ast.unparse(n.test): n.body[-1] for n in loop.body if isinstance(n, ast.If)}
-            passed_over = isinstance(tests.get(f"{entry} == 0"), ast.Continue) and isinstance(loop.body[-1], ast.Return)
-            if passed_over or isinstance(tests.get(f"{entry} != 0"), ast.Return):
-                return True
+    own = {p.name for p in parameters(backward)}
+    loops = (n for n in ast.walk(source_tree(backward) or ast.Module([], [])) if isinstance(n, ast.For))
+    for loop in loops:
+        over, entry = (re.findall(r"\w+", ast.unparse(node)) for node in (loop.iter, loop.target))
+        tests = {ast.unparse(n.test): n.body[-1] for n in loop.body if isinstance(n, ast.If)}
+        passed_over = isinstance(tests.get(f"{entry[-1]} == 0"), ast.Continue) and isinstance(loop.body[-1], ast.Return)
+        returned = passed_over or isinstance(tests.get(f"{entry[-1]} != 0"), ast.Return)
+        if returned and {*over} - {"enumerate"} <= own:
+            return True
     return False
 
 
