@@ -163,13 +163,30 @@ def _unpack(archive: Path, target: Path) -> None:
             with tarfile.open(archive) as opened_tar:
                 listed = opened_tar.getmembers()
                 _refuse_size(archive, sum(info.size for info in listed))
-                opened_tar.extractall(target, filter="data")
+                for member in listed:
+                    _extract(opened_tar, member, target)
         else:
             opener, suffix = COMPRESSED[begin_of(archive)[:2]]
             with opener(archive) as stream, open(target / archive.name.removesuffix(suffix), "wb") as file:
                 shutil.copyfileobj(_Limited(stream, archive), file, 2**20)
     except (*_FAULTS, RuntimeError) as error:
         raise InputError(f"{archive}: cannot be unpacked; {str(error).rstrip('.')}.") from None
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """A file, or what a link is to, within the folder: what else a tar may hold is no data."""
+    try:
+        content = archive.extractfile(member)
+    except KeyError as error:
+        raise tarfile.TarError(error.args[0]) from None
+    if content is None:  # a folder
+        return
+    path = (target / member.name.lstrip("/")).resolve()
+    if not path.is_relative_to(target.resolve()):
+        raise tarfile.TarError(f"{member.name} lies outside of it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, open(path, "wb") as file:
+        shutil.copyfileobj(content, file, 2**20)
 
 
 def _refuse_size(archive: Path, size: int) -> None:

@@ -8,7 +8,9 @@ import zipfile
 import pytest
 from PIL import Image
 
+from jaxdoodle.core.errors import InputError
 from jaxdoodle.data import load_dataset
+from jaxdoodle.data.readers.source import unpacked
 from tests.fixtures import layouts
 from tests.fixtures.datasets import IMAGES, LABELS, PAIRS, encoded, first_word, pairs, pairs_in, put
 
@@ -32,6 +34,31 @@ def test_tars_of_any_compression_are_unpacked(form, tmp_path):
     (tmp_path / "data").mkdir()
     path = shutil.make_archive(str(tmp_path / "archive"), form, first_word(tmp_path / "data"))
     assert set().union(*map(pairs, load_dataset(path).sets.values())) == PAIRS
+
+
+def tar_of(path, name, content=b"", linked=None):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    if linked:
+        member.type, member.linkname = tarfile.LNKTYPE, linked
+    with tarfile.open(path, "a") as file:
+        file.addfile(member, None if linked else io.BytesIO(content))
+    return path
+
+
+def test_links_of_a_tar_are_what_they_are_to(tmp_path):
+    tar_of(tmp_path / "a.tar", "./0/a.png", b"content")
+    with unpacked(tar_of(tmp_path / "a.tar", "/1/b.png", linked="./0/a.png")) as (place, _):
+        assert sorted(path.name for path in place.rglob("*.png")) == ["a.png", "b.png"]
+        assert {path.read_bytes() for path in place.rglob("*.png")} == {b"content"}
+
+
+@pytest.mark.parametrize(("member", "told"), [({"name": "../out.png"}, "outside of it"),
+                                              ({"name": "a.png", "linked": "none.png"}, "none.png")])  # fmt: skip
+def test_a_tar_that_leaves_its_folder_or_lacks_a_file_is_refused(tmp_path, member, told):
+    with pytest.raises(InputError, match=rf"a\.tar: cannot be unpacked; .*{told}"):
+        load_dataset(tar_of(tmp_path / "a.tar", **member))
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.tar"]
 
 
 def test_an_archive_beside_a_table_is_unpacked(tmp_path):
