@@ -90,10 +90,14 @@ def rebuild(tree: Any, change: Callable[[str, Any], Any], path: str = "") -> Any
     new = [rebuild(branch, change, below(path, name)) for name, branch in branches]
     if isinstance(tree, list | tuple):
         return type(tree)(*new) if hasattr(tree, "_fields") else type(tree)(new)
-    if isinstance(tree, dict) or _is_data(tree):
-        made, put = copy.copy(tree), dict.__setitem__ if isinstance(tree, dict) else object.__setattr__
-        for name, value in zip(tree if isinstance(tree, dict) else (n for n, _ in branches), new, strict=True):
-            put(made, name, value)  # it may be frozen
+    if isinstance(tree, dict):
+        table = copy.copy(tree)  # of any kind
+        dict.update(table, zip(tree, new, strict=True))
+        return table
+    if _is_data(tree):
+        made = copy.copy(tree)
+        for (name, _), value in zip(branches, new, strict=True):
+            object.__setattr__(made, name, value)  # it may be frozen
         return made
     return jax.tree.unflatten(jax.tree.structure(tree, is_leaf=lambda x: x is not tree), new)
 
